@@ -1,0 +1,75 @@
+"""
+Logging: structlog on top of standard logging.
+
+Development prints readable lines, production prints one JSON object a line.
+Records of libraries take the same way, so that every line looks alike. What
+is bound to the context of a request (its id, its actor) is on every line of it.
+"""
+
+import logging
+import sys
+from typing import cast
+
+import orjson
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+_NEVER_LOGGED = frozenset(
+    {"password", "access_token", "refresh_token", "secret_key", "authorization", "variables"}
+)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module; usable before logging is set up."""
+    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(name))
+
+
+def configure_logging(*, level: str, json: bool) -> None:
+    """Send every log record of this process to standard error, as text or as JSON lines."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _drop_secrets,
+    ]
+    renderer: list[Processor] = (
+        [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(serializer=_to_json),
+        ]
+        if json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Libraries that speak of every connection would drown what matters.
+    for noisy in ("asyncio", "tortoise", "tortoise.db_client", "strawberry.execution"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _drop_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace what must never be logged, should a caller ever pass it."""
+    for name in _NEVER_LOGGED & event.keys():
+        event[name] = "[hidden]"
+    return event
+
+
+def _to_json(event: object, **_options: object) -> str:
+    return orjson.dumps(event, default=str).decode()

@@ -1,0 +1,138 @@
+"""Settings: environment variables, read once at start, checked before anything runs."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SECRET_KEY_LENGTH_MIN = 32
+_SECRET_KEY_DISTINCT_MIN = 10
+_DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"  # noqa: S105
+
+
+class SettingsError(ValueError):
+    """Raised when the environment does not make sense; one sentence per setting."""
+
+
+class Environment(StrEnum):
+    """Where the process runs: development is readable and open, production is strict."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Funding(StrEnum):
+    """Who tops up: owners themselves (points, development), or operators (a payment callback)."""
+
+    OWNER = "owner"
+    OPERATOR = "operator"
+
+
+class LockOutage(StrEnum):
+    """What a posting does when Redis is away: go on with PostgreSQL alone, or answer Busy."""
+
+    DEGRADE = "degrade"
+    REFUSE = "refuse"
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+    def __bool__(self) -> bool:
+        """Let a switch be asked directly."""
+        return self is Switch.ON
+
+
+class LogLevel(StrEnum):
+    """The level below which nothing is logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class Settings(BaseSettings):
+    """All settings of a process; `.env.example` explains each."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: str = "postgresql://wallet:wallet@localhost:5432/wallet"
+    redis_url: str = "redis://localhost:6379/0"
+    secret_key: str = _DEVELOPMENT_SECRET_KEY
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    environment: Environment = Environment.DEVELOPMENT
+    funding: Funding = Funding.OWNER
+    lock_outage: LockOutage = LockOutage.DEGRADE
+    lock_wait_ms: int = Field(default=2_000, ge=0, le=30_000)
+    rate_limits: Switch = Switch.ON
+    max_wallets_per_user: int = Field(default=50, ge=1, le=1_000)
+    log_level: LogLevel = LogLevel.INFO
+    graphiql: Switch | None = None
+    metrics: Switch = Switch.OFF
+    assets: Annotated[Mapping[str, int], NoDecode] = Field(default_factory=dict)
+    trusted_proxies: str = ""
+    database_pool_size: int = Field(default=16, ge=2, le=200)
+
+    @field_validator("assets", mode="before")
+    @classmethod
+    def _parse_assets(cls, value: object) -> object:
+        """Read ``POINTS=0,GOLD=3``: decimals by asset code."""
+        if not isinstance(value, str):
+            return value
+        pairs = (item.strip().partition("=") for item in value.split(",") if item.strip())
+        return {code: decimals for code, _, decimals in pairs}
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _parse_log_level(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _refuse_weak_secret_in_production(self) -> Self:
+        weak = (
+            self.secret_key == _DEVELOPMENT_SECRET_KEY
+            or len(self.secret_key) < SECRET_KEY_LENGTH_MIN
+            or len(set(self.secret_key)) < _SECRET_KEY_DISTINCT_MIN
+        )
+        if weak and self.is_production:
+            raise ValueError(
+                "SECRET_KEY is missing or weak: production needs at least "
+                f"{SECRET_KEY_LENGTH_MIN} random characters (try `openssl rand -base64 48`)"
+            )
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the strict defaults hold."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def serves_graphiql(self) -> bool:
+        """Whether /graphql shows GraphiQL: unless said otherwise, not in production."""
+        return not self.is_production if self.graphiql is None else bool(self.graphiql)
+
+
+def load_settings() -> Settings:
+    """
+    Read the settings from the environment.
+
+    Raises:
+        SettingsError: A value is missing or makes no sense; names each, one sentence a line.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"]).upper()
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {message}." if name else f"{message}.")
+        raise SettingsError("\n".join(lines)) from error

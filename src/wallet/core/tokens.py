@@ -1,0 +1,86 @@
+"""
+Access tokens (JWT, RFC 7519, HS256) and refresh tokens (random, stored hashed).
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+
+ACCESS_TOKEN_TTL_S = 15 * 60
+REFRESH_TOKEN_TTL_S = 30 * 24 * 60 * 60
+
+_ALGORITHM = "HS256"
+_ISSUER = "wallet"
+_REFRESH_TOKEN_BYTES = 32
+_ACCESS_TOKEN_LENGTH_MAX = 2048
+
+
+class InvalidTokenError(ValueError):
+    """Raised when an access token is malformed, tampered with, expired or not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """Who an access token speaks for: a user, in one session (its family of refresh tokens)."""
+
+    user_id: UUID
+    family_id: UUID
+
+
+def issue_access_token(claims: AccessClaims, *, secret_key: str) -> tuple[str, datetime]:
+    """Sign an access token; return it with the instant at which it expires."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    expires_at = now + timedelta(seconds=ACCESS_TOKEN_TTL_S)
+    token = jwt.encode(
+        {
+            "iss": _ISSUER,
+            "sub": str(claims.user_id),
+            "sid": str(claims.family_id),
+            "iat": now,
+            "exp": expires_at,
+        },
+        secret_key,
+        algorithm=_ALGORITHM,
+    )
+    return token, expires_at
+
+
+def read_access_token(token: str, *, secret_key: str) -> AccessClaims:
+    """
+    Check an access token's signature, issuer and expiry, and read it.
+
+    Raises:
+        InvalidTokenError: The token is malformed, tampered with, expired or not ours.
+    """
+    if len(token) > _ACCESS_TOKEN_LENGTH_MAX:
+        raise InvalidTokenError
+    try:
+        payload = jwt.decode(
+            token,
+            secret_key,
+            algorithms=[_ALGORITHM],
+            issuer=_ISSUER,
+            options={"require": ["iss", "sub", "sid", "iat", "exp"]},
+        )
+        return AccessClaims(user_id=UUID(payload["sub"]), family_id=UUID(payload["sid"]))
+    except (jwt.InvalidTokenError, ValueError, AttributeError, TypeError) as error:
+        raise InvalidTokenError from error
+
+
+def new_refresh_token() -> str:
+    """Make a refresh token: 256 random bits as URL-safe text."""
+    return secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
+
+
+def hash_refresh_token(token: str) -> bytes:
+    """
+    Return what is stored of a refresh token.
+
+    A plain SHA-256 does: the token has too many random bits to be guessed, so a
+    slow hash would protect nothing.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,1 @@
+"""Every rule; SQL, transactions and locks. Knows no GraphQL and no HTTP."""
