@@ -8,7 +8,8 @@ is bound to the context of a request (its id, its actor) is on every line of it.
 
 import logging
 import sys
-from typing import cast
+from contextvars import ContextVar
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -19,6 +20,29 @@ _NEVER_LOGGED = frozenset(
 )
 
 
+# Never with the values of local variables: a password may be one of them.
+_render_traceback = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+# One mutable dict a request: tasks that the request starts inherit it, and what
+# one of them learns (who the actor is) is on the lines of all.
+_request_fields: ContextVar[dict[str, Any] | None] = ContextVar("request_fields", default=None)
+
+
+def begin_request(**fields: Any) -> dict[str, Any]:
+    """Start a request: *fields*, and what is noted later, are on each of its lines."""
+    _request_fields.set(fields)
+    return fields
+
+
+def note(**fields: Any) -> None:
+    """Put *fields* on every further line of the current request."""
+    current = _request_fields.get()
+    if current is not None:
+        current.update(fields)
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module; usable before logging is set up."""
     return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(name))
@@ -27,7 +51,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def configure_logging(*, level: str, json: bool) -> None:
     """Send every log record of this process to standard error, as text or as JSON lines."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _merge_request_fields,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,11 +59,14 @@ def configure_logging(*, level: str, json: bool) -> None:
     ]
     renderer: list[Processor] = (
         [
-            structlog.processors.dict_tracebacks,
+            _render_traceback,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            )]
     )
     structlog.configure(
         processors=[
@@ -62,6 +89,10 @@ def configure_logging(*, level: str, json: bool) -> None:
     # Libraries that speak of every connection would drown what matters.
     for noisy in ("asyncio", "tortoise", "tortoise.db_client", "strawberry.execution"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _merge_request_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**(_request_fields.get() or {}), **event}
 
 
 def _drop_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

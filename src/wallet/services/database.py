@@ -3,17 +3,22 @@ The way to PostgreSQL: the pool's settings, one transaction, and what its errors
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
+from tortoise import Tortoise
 from tortoise.backends.base.client import TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
-from tortoise.exceptions import DBConnectionError
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError, IntegrityError
 from tortoise.transactions import in_transaction
 
+from wallet.core.errors import BusyError, ServiceUnavailableError
+from wallet.core.logging import get_logger
 from wallet.core.settings import Settings
 
 CONNECTION = "default"
@@ -24,13 +29,21 @@ STATEMENT_TIMEOUT_MS = 3_000
 _CONNECT_TIMEOUT_S = 3.0
 _IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 
-RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+TRANSACTION_DEADLINE_S = 5.0
+"""Longest time for all tries of one transaction; a third of a lock's time to live."""
+
+TRIES_MAX = 6
+"""How often a transaction is run again after PostgreSQL undid it."""
+
+_BACKOFF_MS = 5.0
+
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """40001 and 40P01: PostgreSQL undid the transaction and asks to run it again."""
 
-TIMED_OUT = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+_TIMED_OUT = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 """A statement waited for too long and was undone."""
 
-UNREACHABLE = (
+_UNREACHABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -41,6 +54,21 @@ UNREACHABLE = (
 """PostgreSQL is away, going away, or full: whether the last COMMIT took effect is unknown."""
 
 Row = dict[str, Any]
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Tell whether a write was refused because a unique key is in use."""
+    return isinstance(error.__cause__, asyncpg.UniqueViolationError)
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Tell whether *error* means that PostgreSQL is away, and not that a value is wrong."""
+    # asyncpg's complaint about an argument is an InterfaceError too.
+    return isinstance(error, _UNREACHABLE) and not isinstance(error, ValueError)
 
 
 class Connection(Protocol):
@@ -120,6 +148,20 @@ async def _reset(connection: asyncpg.Connection) -> None:
         await connection.reset()
 
 
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[TortoiseContext]:
+    """
+    Make PostgreSQL reachable for the body; nothing is sent before its first statement.
+
+    Tasks that are started elsewhere, as a server's requests are, see it too.
+    """
+    context = await Tortoise.init(config=tortoise_config(settings), _enable_global_fallback=True)
+    try:
+        yield context
+    finally:
+        await Tortoise.close_connections()
+
+
 def connection() -> Connection:
     """Return the pool, or the transaction that the current task is in."""
     return get_connection(CONNECTION)
@@ -159,6 +201,48 @@ async def _give_back(context: TransactionContextPooled) -> None:
         borrowed.terminate()
         pool = context.client._parent._pool  # noqa: SLF001
         await asyncio.shield(pool.release(borrowed))
+
+
+async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T:
+    """
+    Run *work* in one transaction, again where PostgreSQL undid it.
+
+    What *work* raises rolls back and goes on up. A COMMIT whose answer was lost
+    is run again too: *work* must find by its own id or key what it did before.
+
+    Raises:
+        BusyError: Row locks, or PostgreSQL's own word to try again, stood in
+            the way for too long. Nothing was changed.
+        ServiceUnavailableError: PostgreSQL is away; whether anything was
+            changed is unknown.
+    """
+    failure: Exception = BusyError()
+    try:
+        async with asyncio.timeout(TRANSACTION_DEADLINE_S):
+            for attempt in range(TRIES_MAX):
+                try:
+                    async with transaction() as client:
+                        result = await work(client)
+                    return result
+                except (*_RETRYABLE, IntegrityError) as error:
+                    # A key, or a place in a sequence, that was taken at the same
+                    # moment is there to be read the next time.
+                    if isinstance(error, IntegrityError) and not is_taken(error):
+                        raise
+                    failure = BusyError()
+                    log.info("transaction undone", error=type(error).__name__, attempt=attempt)
+                except _TIMED_OUT as error:
+                    raise BusyError from error
+                except _UNREACHABLE as error:
+                    if not is_unreachable(error):
+                        raise
+                    failure = ServiceUnavailableError()
+                    log.warning("database is away", error=type(error).__name__, attempt=attempt)
+                await asyncio.sleep(random.uniform(0, _BACKOFF_MS * 2**attempt) / 1000)  # noqa: S311
+    except TimeoutError:
+        # Where in the transaction the deadline struck is unknown; so is its outcome.
+        raise ServiceUnavailableError from None
+    raise failure
 
 
 async def fetch(sql: str, *values: Any) -> list[Row]:

@@ -7,7 +7,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 from wallet.core.logging import get_logger
 from wallet.core.settings import Settings
-from wallet.services.database import tortoise_config
+from wallet.services.database import connected, tortoise_config
 
 # Any number does, as long as nothing else in this database uses it.
 _ADVISORY_LOCK = 0x57414C4C4554
@@ -43,12 +43,12 @@ async def migrate(settings: Settings) -> list[str]:
     return applied
 
 
-async def find_unmigrated_changes(settings: Settings) -> list[str]:
-    """Name the migrations that the models would need, compared with those that exist."""
+async def find_unmigrated_changes(settings: Settings, *, write: bool = False) -> list[str]:
+    """Name the migrations that the models need and do not have; write them when asked to."""
     config = tortoise_config(settings, for_migrations=True)
-    context = await Tortoise.init(config=config, init_connections=False)
-    try:
-        detector = MigrationAutodetector(context.apps, config["apps"])
-        return [writer.name for writer in await detector.changes()]
-    finally:
-        await Tortoise.close_connections()
+    async with connected(settings) as context:
+        writers = await MigrationAutodetector(context.apps, config["apps"]).changes()
+        if write:
+            for writer in writers:
+                writer.write()
+        return [writer.name for writer in writers]

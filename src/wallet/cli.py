@@ -1,0 +1,160 @@
+"""
+The ``wallet`` command.
+
+Tab completion comes with click: ``eval "$(_WALLET_COMPLETE=bash_source wallet)"``,
+and likewise for zsh and fish.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from wallet import __version__
+from wallet.core.settings import Settings, SettingsError, load_settings
+
+T = TypeVar("T")
+
+SHUTDOWN_TIMEOUT_S = 10
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wallet")
+def main() -> None:
+    """A wallet backend on a double-entry ledger, behind one GraphQL API."""
+
+
+@main.command()
+def dev() -> None:
+    """Serve with a real PostgreSQL and Redis of its own, for development."""
+    from wallet.development import runner
+
+    sys.exit(runner.run())
+
+
+@main.command()
+def serve() -> None:
+    """Serve the API; settings are environment variables."""
+    import uvicorn
+
+    settings = _settings()
+    uvicorn.run(
+        "wallet.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest schema; safe to run twice at once."""
+    from wallet.services.migrations import migrate as run_migrations
+
+    applied = _run(run_migrations(_settings()))
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only tell whether the models need a migration.")
+def makemigrations(check: bool) -> None:  # noqa: FBT001
+    """Write a migration for what changed in the models."""
+    from wallet.services.migrations import find_unmigrated_changes
+
+    missing = asyncio.run(find_unmigrated_changes(_settings(), write=not check))
+    if not missing:
+        click.echo("The migrations match the models.")
+    elif check:
+        _fail("The models need a migration: run `wallet makemigrations`.")
+    else:
+        click.echo(f"Wrote {', '.join(missing)}.")
+
+
+@main.command()
+def verify() -> None:
+    """Check every chain, sum and balance; exit 1 at the first row that does not hold."""
+    from wallet.services.verification import BrokenLedgerError
+    from wallet.services.verification import verify as run_verification
+
+    def show_progress(entries: int) -> None:
+        click.echo(f"{entries:,} entries …", err=True)
+
+    try:
+        verified = _run(run_verification(_settings(), on_progress=show_progress))
+    except BrokenLedgerError as error:
+        _fail(f"The ledger does not hold: {error}.")
+    click.echo(
+        f"The ledger holds: {verified.wallets:,} wallets, "
+        f"{verified.operations:,} operations, {verified.entries:,} entries."
+    )
+
+
+@main.command("grant-operator")
+@click.argument("email")
+def grant_operator(email: str) -> None:
+    """Make the account EMAIL an operator."""
+    from wallet.services.accounts import grant_operator as grant
+    from wallet.services.database import connected
+
+    async def run() -> bool:
+        async with connected(_settings()):
+            return await grant(email)
+
+    if not _run(run()):
+        _fail("There is no account with this address.")
+    click.echo(f"{email} is an operator now.")
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only tell whether the file is up to date.")
+@click.argument(
+    "file", type=click.Path(dir_okay=False, path_type=Path), default=Path("schema.graphql")
+)
+def schema(file: Path, check: bool) -> None:  # noqa: FBT001
+    """Write the GraphQL schema to FILE (schema.graphql)."""
+    from wallet.schema.root import make_schema
+
+    text = make_schema().as_str() + "\n"
+    if not check:
+        file.write_text(text)
+        click.echo(f"Wrote {file}.")
+    elif not file.exists() or file.read_text() != text:
+        _fail(f"{file} is not the schema of this code: run `wallet schema`.")
+    else:
+        click.echo(f"{file} is up to date.")
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work*; a database out of reach is one sentence, not a traceback."""
+    from wallet.services.database import is_unreachable
+
+    try:
+        return asyncio.run(work)
+    except Exception as error:
+        if not is_unreachable(error):
+            raise
+        _fail(f"The database cannot be reached: {error}.")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(1)

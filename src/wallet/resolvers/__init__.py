@@ -1,0 +1,1 @@
+"""Thin: authorise, read the input, call one service, shape the answer."""

@@ -1,0 +1,92 @@
+"""Resolvers of what opens wallets and moves money."""
+
+from uuid import UUID
+
+import strawberry
+
+from wallet.core.errors import NotFoundError
+from wallet.core.ids import find_id
+from wallet.core.inputs import (
+    LABEL_LENGTH_MAX,
+    check_currency,
+    check_idempotency_key,
+    check_optional_text,
+)
+from wallet.schema.context import Info
+from wallet.schema.operations import Operation
+from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult
+from wallet.schema.transfers import (
+    OpenWalletInput,
+    OpenWalletPayload,
+    OperationPayload,
+    TopupInput,
+    TransferInput,
+    read_note,
+)
+from wallet.schema.wallets import Wallet
+from wallet.services import transfers, wallets
+from wallet.services.actors import Actor
+from wallet.services.ledger import Outcome
+
+
+async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  # noqa: A002
+    """Open a further wallet for the viewer."""
+    actor = await info.context.get_actor()
+    wallet = await wallets.open_wallet(
+        info.context.services.ledger,
+        info.context.services.settings,
+        actor=actor,
+        currency=check_currency(input.currency, field=("currency",)),
+        label=check_optional_text(
+            input.label or None, field=("label",), length_max=LABEL_LENGTH_MAX
+        ),
+        idempotency_key=check_idempotency_key(input.idempotency_key),
+    )
+    return OpenWalletPayload(wallet=Wallet.of(wallet))
+
+
+async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
+    """Bring money from outside into a wallet."""
+    actor = await info.context.get_actor()
+    outcome = await transfers.topup(
+        info.context.services.ledger,
+        info.context.services.settings.funding,
+        actor=actor,
+        wallet_id=_read_wallet_id(input.wallet_id, field="wallet_id"),
+        amount_minor=input.amount.read(),
+        currency=input.amount.currency,
+        note=read_note(input),
+    )
+    return _payload(outcome, actor)
+
+
+async def transfer(info: Info, input: TransferInput) -> TransferResult:  # noqa: A002
+    """Move money from one of the viewer's wallets into any other."""
+    actor = await info.context.get_actor()
+    outcome = await transfers.transfer(
+        info.context.services.ledger,
+        actor=actor,
+        source_id=_read_wallet_id(input.source_wallet_id, field="source_wallet_id"),
+        target_id=_read_wallet_id(input.target_wallet_id, field="target_wallet_id"),
+        amount_minor=input.amount.read(),
+        currency=input.amount.currency,
+        note=read_note(input),
+    )
+    return _payload(outcome, actor)
+
+
+def _read_wallet_id(text: strawberry.ID, *, field: str) -> UUID:
+    wallet_id = find_id("Wallet", text)
+    if wallet_id is None:
+        raise NotFoundError("There is no such wallet.", field=(field,))
+    return wallet_id
+
+
+def _payload(outcome: Outcome, actor: Actor) -> OperationPayload:
+    if outcome.operation is None or outcome.wallet is None:
+        raise AssertionError("a completed posting has an operation and a wallet")
+    return OperationPayload(
+        operation=Operation.of(outcome.operation, actor.user_id),
+        wallet=Wallet.of(outcome.wallet),
+        replayed=outcome.replayed,
+    )

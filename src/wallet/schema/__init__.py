@@ -1,0 +1,1 @@
+"""The public API: types, inputs, unions, scalars, the root, the HTTP view."""

@@ -1,0 +1,73 @@
+"""What a resolver knows of its request."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import strawberry
+
+from wallet.core.errors import UnauthenticatedError
+from wallet.core.logging import note
+from wallet.core.settings import Settings
+from wallet.services.actors import Actor
+from wallet.services.ledger import Ledger
+from wallet.services.rate_limits import RateLimiter
+from wallet.services.sessions import authenticate
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a process makes once and all its requests share."""
+
+    settings: Settings
+    ledger: Ledger
+    limiter: RateLimiter
+
+
+@dataclass(slots=True)
+class Context:
+    """
+    One request.
+
+    Attributes:
+        access_token: As it was sent; None when there was none.
+        address: Where the request comes from.
+        actor: The signed-in user, once somebody asked for it.
+    """
+
+    services: Services
+    access_token: str | None
+    address: str
+    actor: Actor | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def find_actor(self) -> Actor | None:
+        """
+        Return the signed-in user; None when the request is anonymous.
+
+        Raises:
+            UnauthenticatedError: A token was sent, and it is not valid any more.
+        """
+        if self.access_token is None:
+            return None
+        async with self._lock:
+            if self.actor is None:
+                self.actor = await authenticate(
+                    self.access_token, secret_key=self.services.settings.secret_key
+                )
+                note(actor=str(self.actor.user_id))
+        return self.actor
+
+    async def get_actor(self) -> Actor:
+        """
+        Return the signed-in user.
+
+        Raises:
+            UnauthenticatedError: There is none.
+        """
+        actor = await self.find_actor()
+        if actor is None:
+            raise UnauthenticatedError
+        return actor
+
+
+Info = strawberry.Info[Context, None]

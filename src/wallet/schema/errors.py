@@ -1,0 +1,220 @@
+"""
+The typed errors of the public API, and how the services' errors become them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import strawberry
+from strawberry.schema.exception_handlers import ExceptionHandler
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from wallet.core import errors
+from wallet.schema.context import Context
+from wallet.schema.nodes import ErrorCode, Money, WalletStatus
+from wallet.schema.operations import Operation
+from wallet.schema.scalars import CurrencyCode
+from wallet.services import ledger
+from wallet.services.ledger import OperationRecord
+
+
+@strawberry.interface(
+    description="What a mutation answers when it refuses. An Error means: no money moved."
+)
+class Error:
+    """A refusal."""
+
+    code: ErrorCode = strawberry.field(description="What clients branch on.")
+    message: str = strawberry.field(description="For people; clients branch on code.")
+    retryable: bool = strawberry.field(
+        description="Whether the same request, sent again unchanged, can succeed later."
+    )
+
+    @classmethod
+    def of(cls, error: errors.WalletError, _context: Context) -> Self:
+        """Show a service's error."""
+        return cls(**_common(error))
+
+
+def _common(error: errors.WalletError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "retryable": error.retryable}
+
+
+def _path(field: tuple[str, ...]) -> list[str]:
+    """Write the path of an argument as the API calls it: walletId, not wallet_id."""
+    return [to_camel_case(part) for part in field]
+
+
+def _operation(record: OperationRecord | None, context: Context) -> Operation | None:
+    if record is None or context.actor is None:
+        return None
+    return Operation.of(record, context.actor.user_id)
+
+
+_RECORDED = "The FAILED operation that records the attempt."
+
+
+@strawberry.type(description="A value of the input breaks a rule.")
+class InvalidInput(Error):
+    """A value breaks a rule."""
+
+    field: list[str] = strawberry.field(description='Path into the input: ["amount", "amount"].')
+
+    @classmethod
+    def of(cls, error: errors.InvalidInputError, _context: Context) -> Self:  # type: ignore[override]
+        """Show the path as the API calls it."""
+        return cls(**_common(error), field=_path(error.field))
+
+
+@strawberry.type(description="What the input names does not exist, or is not the viewer's.")
+class NotFound(Error):
+    """Not there, or not yours."""
+
+    field: list[str] = strawberry.field(description='Path into the input: ["walletId"].')
+
+    @classmethod
+    def of(cls, error: errors.NotFoundError, _context: Context) -> Self:  # type: ignore[override]
+        """Show the path as the API calls it."""
+        return cls(**_common(error), field=_path(error.field))
+
+
+@strawberry.type(description="An account with this e-mail address exists already.")
+class EmailTaken(Error):
+    """The account exists."""
+
+
+@strawberry.type(description="The e-mail address or the password is wrong.")
+class InvalidCredentials(Error):
+    """Unknown address or wrong password."""
+
+
+@strawberry.type(description="The session has ended; log in again.")
+class SessionExpired(Error):
+    """The session has ended."""
+
+
+@strawberry.type(description="The wallet has not enough money available.")
+class InsufficientFunds(Error):
+    """Not enough money."""
+
+    available: Money = strawberry.field(description="What could have been spent.")
+    operation: Operation | None = strawberry.field(description=_RECORDED)
+
+    @classmethod
+    def of(cls, error: ledger.InsufficientFundsError, context: Context) -> Self:  # type: ignore[override]
+        """Show what was available, and the record of the attempt."""
+        return cls(
+            **_common(error),
+            available=Money.of(error.available_minor, error.currency),
+            operation=_operation(error.operation, context),
+        )
+
+
+@strawberry.type(description="The amount's currency is not the wallet's.")
+class CurrencyMismatch(Error):
+    """Another currency."""
+
+    expected: CurrencyCode = strawberry.field(description="The wallet's currency.")
+
+    @classmethod
+    def of(cls, error: ledger.CurrencyMismatchError, _context: Context) -> Self:  # type: ignore[override]
+        """Show which currency it would have to be."""
+        return cls(**_common(error), expected=CurrencyCode(error.expected))
+
+
+@strawberry.type(description="A wallet of the operation is frozen or closed.")
+class WalletUnavailable(Error):
+    """Frozen or closed."""
+
+    status: WalletStatus = strawberry.field(description="The wallet's status.")
+    operation: Operation | None = strawberry.field(description=_RECORDED)
+
+    @classmethod
+    def of(cls, error: ledger.WalletUnavailableError, context: Context) -> Self:  # type: ignore[override]
+        """Show the status, and the record of the attempt."""
+        return cls(
+            **_common(error),
+            status=error.status,
+            operation=_operation(error.operation, context),
+        )
+
+
+@strawberry.type(description="A limit would be passed.")
+class LimitExceeded(Error):
+    """Beyond a limit."""
+
+    operation: Operation | None = strawberry.field(description=_RECORDED)
+
+    @classmethod
+    def of(cls, error: ledger.LimitExceededError, context: Context) -> Self:  # type: ignore[override]
+        """Show the record of the attempt."""
+        return cls(**_common(error), operation=_operation(error.operation, context))
+
+
+@strawberry.type(description="The idempotency key was used with other input.")
+class IdempotencyConflict(Error):
+    """The key is taken."""
+
+
+@strawberry.type(description="The wallets stayed locked by others for the whole wait.")
+class Busy(Error):
+    """Try again."""
+
+
+@strawberry.type(description="Too many attempts.")
+class RateLimited(Error):
+    """Too often."""
+
+    retry_after_seconds: int = strawberry.field(description="When it is worth trying again.")
+
+    @classmethod
+    def of(cls, error: errors.RateLimitedError, _context: Context) -> Self:  # type: ignore[override]
+        """Show how long to wait."""
+        return cls(**_common(error), retry_after_seconds=error.retry_after_s)
+
+
+@strawberry.type(description="The viewer's role does not allow it.")
+class Forbidden(Error):
+    """Not allowed."""
+
+
+class _Refusal:
+    """Turns one family of errors into its member of a union."""
+
+    def __init__(
+        self,
+        exception_type: type[errors.WalletError],
+        error_type: type[Error],
+        show: Callable[[Any, Context], Error],
+    ) -> None:
+        self.exception_type = exception_type
+        self.error_type = error_type
+        self._show = show
+
+    def handle(
+        self, exception: errors.WalletError, *, field: StrawberryField, info: strawberry.Info
+    ) -> Error:
+        """Show *exception*; Strawberry asks only where the union has a place for it."""
+        del field
+        return self._show(exception, info.context)
+
+
+EXCEPTION_HANDLERS: list[ExceptionHandler[Any, Any]] = [
+    _Refusal(exception_type, error_type, error_type.of)
+    for exception_type, error_type in (
+        (errors.InvalidInputError, InvalidInput),
+        (errors.NotFoundError, NotFound),
+        (errors.EmailTakenError, EmailTaken),
+        (errors.InvalidCredentialsError, InvalidCredentials),
+        (errors.SessionExpiredError, SessionExpired),
+        (ledger.InsufficientFundsError, InsufficientFunds),
+        (ledger.CurrencyMismatchError, CurrencyMismatch),
+        (ledger.WalletUnavailableError, WalletUnavailable),
+        (ledger.LimitExceededError, LimitExceeded),
+        (errors.IdempotencyConflictError, IdempotencyConflict),
+        (errors.BusyError, Busy),
+        (errors.RateLimitedError, RateLimited),
+        (errors.ForbiddenError, Forbidden),
+    )
+]

@@ -1,0 +1,55 @@
+"""Node, Money, and the enums that several types share."""
+
+from typing import Self
+
+import strawberry
+
+from wallet.core.errors import ErrorCode as CoreErrorCode
+from wallet.core.money import format_amount
+from wallet.models import OperationKind as ModelOperationKind
+from wallet.models import OperationStatus as ModelOperationStatus
+from wallet.models import WalletStatus as ModelWalletStatus
+from wallet.schema.scalars import CurrencyCode, DecimalText
+
+ErrorCode = strawberry.enum(
+    CoreErrorCode, name="ErrorCode", description="What clients branch on when a mutation refuses."
+)
+OperationKind = strawberry.enum(
+    ModelOperationKind, name="OperationKind", description="What was asked for."
+)
+OperationStatus = strawberry.enum(
+    ModelOperationStatus, name="OperationStatus", description="What became of an operation."
+)
+WalletStatus = strawberry.enum(
+    ModelWalletStatus,
+    name="WalletStatus",
+    description="Whether money may move: only an ACTIVE wallet pays and is paid.",
+)
+
+
+@strawberry.interface(description="Whatever can be fetched again by its id alone.")
+class Node:
+    """Relay's Node."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque, stable, unique over all types.")
+
+
+@strawberry.type(
+    description=(
+        "An amount of money. amount always has all of its currency's decimals: "
+        '"12.50" EUR, "1250" JPY, "1.250" KWD, "-3.00".'
+    )
+)
+class Money:
+    """Minor units, written out."""
+
+    amount: DecimalText = strawberry.field(description="Exact, with all decimals.")
+    currency: CurrencyCode = strawberry.field(description="What it is an amount of.")
+
+    @classmethod
+    def of(cls, amount_minor: int, currency: str) -> Self:
+        """Write *amount_minor* of *currency*."""
+        return cls(
+            amount=DecimalText(format_amount(amount_minor, currency)),
+            currency=CurrencyCode(currency),
+        )

@@ -1,0 +1,188 @@
+"""Operations, their parties, and the operation report."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self, TypeVar
+from uuid import UUID
+
+import orjson
+import strawberry
+from strawberry.scalars import JSON
+
+from wallet.core.ids import to_global_id
+from wallet.schema.nodes import ErrorCode, Money, Node, OperationKind, OperationStatus
+from wallet.schema.paging import PageArguments, PageInfo, to_cursor
+from wallet.schema.scalars import CurrencyCode
+from wallet.services import statements
+from wallet.services.ledger import OperationRecord, WalletRecord
+from wallet.services.ledger import Party as PartyRecord
+
+
+T = TypeVar("T")
+
+
+def mask_email(email: str) -> str:
+    """Hide an address from the other side of an operation: a•••@example.com."""
+    local, _, domain = email.partition("@")
+    return f"{local[:1]}•••@{domain}"
+
+
+@strawberry.type(description="One side of an operation, as much of it as the other side may see.")
+class Party:
+    """A holder's wallet, its holder masked."""
+
+    wallet_id: strawberry.ID = strawberry.field(description="The wallet on this side.")
+    currency: CurrencyCode = strawberry.field(description="The wallet's currency.")
+    holder: str = strawberry.field(
+        description="Masked: a•••@example.com, unless it is the viewer's own."
+    )
+
+    @classmethod
+    def of(cls, party: PartyRecord | None, viewer_id: UUID) -> Self | None:
+        """Show *party* to a viewer; None for a system wallet."""
+        if party is None:
+            return None
+        own = party.owner_id == viewer_id
+        return cls(
+            wallet_id=strawberry.ID(to_global_id("Wallet", party.wallet_id)),
+            currency=CurrencyCode(party.currency),
+            holder=party.owner_email if own else mask_email(party.owner_email),
+        )
+
+
+@strawberry.type(description="Something that a person asked for, and what became of it.")
+class Operation(Node):
+    """An operation, as one of its parties sees it."""
+
+    kind: OperationKind = strawberry.field(description="What was asked for.")
+    status: OperationStatus = strawberry.field(description="What became of it.")
+    amount: Money = strawberry.field(description="How much was asked for; never negative.")
+    source: Party | None = strawberry.field(
+        description="Where the money comes from; null when from outside."
+    )
+    target: Party | None = strawberry.field(
+        description="Where the money goes; null when outside."
+    )
+    description: str | None = strawberry.field(description="What the actor wrote beside it.")
+    metadata: JSON | None = strawberry.field(description="What the actor's program put beside it.")
+    error_code: ErrorCode | None = strawberry.field(description="Why it FAILED.")
+    created_at: datetime = strawberry.field(description="When it was written down.")
+    completed_at: datetime | None = strawberry.field(
+        description="When it was completed, or refused; null while PENDING."
+    )
+
+    @classmethod
+    def of(cls, record: OperationRecord, viewer_id: UUID) -> Self:
+        """Show *record* to a viewer."""
+        return cls(
+            id=strawberry.ID(to_global_id("Operation", record.id)),
+            kind=record.kind,
+            status=record.status,
+            amount=Money.of(record.amount_minor, record.currency),
+            source=Party.of(record.source, viewer_id),
+            target=Party.of(record.target, viewer_id),
+            description=record.description,
+            metadata=orjson.loads(record.metadata) if record.metadata else None,
+            error_code=ErrorCode(record.error_code) if record.error_code else None,
+            created_at=record.created_at,
+            completed_at=record.completed_at,
+        )
+
+
+@strawberry.type(description="One line of the wallet's statement.")
+class OperationEdge:
+    """An entry with its operation."""
+
+    cursor: str = strawberry.field(description="Where this line stands; for after and before.")
+    node: Operation = strawberry.field(description="The operation behind the line.")
+    sequence: int = strawberry.field(description="1, 2, 3 … within the wallet, without gaps.")
+    amount: Money = strawberry.field(
+        description=(
+            "Signed change of this wallet's balance; 0.00 for what moved nothing "
+            "(a failed transfer, a report)."
+        )
+    )
+    balance_after: Money = strawberry.field(description="The wallet's balance after this line.")
+
+
+@strawberry.type(description="A page of a wallet's statement, newest first.")
+class OperationConnection:
+    """A page of entries."""
+
+    edges: list[OperationEdge] = strawberry.field(description="The lines of the page.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+    wallet: strawberry.Private[WalletRecord]
+    filter: strawberry.Private[statements.Filter]
+
+    @strawberry.field(description="How many lines match, on all pages.")
+    async def total_count(self) -> int:
+        """Count only when somebody asks."""
+        if self.filter.is_empty:
+            return self.wallet.last_sequence
+        return await statements.count_lines(self.wallet.id, self.filter)
+
+
+@strawberry.input(description="Which operations to show. All given conditions hold together.")
+class OperationFilter:
+    """Conditions on operations."""
+
+    kinds: list[OperationKind] | None = strawberry.field(
+        default=strawberry.UNSET, description="Any of these kinds."
+    )
+    statuses: list[OperationStatus] | None = strawberry.field(
+        default=strawberry.UNSET, description="Any of these statuses."
+    )
+    from_: datetime | None = strawberry.field(
+        name="from", default=strawberry.UNSET, description="Inclusive."
+    )
+    until: datetime | None = strawberry.field(default=strawberry.UNSET, description="Exclusive.")
+
+    def read(self) -> statements.Filter:
+        """Return the conditions as the service takes them."""
+        return statements.Filter(
+            kinds=_given(self.kinds),
+            statuses=_given(self.statuses),
+            from_=self.from_ or None,
+            until=self.until or None,
+        )
+
+
+
+
+async def load_operations(
+    wallet: WalletRecord, page: PageArguments, filter_: statements.Filter, *, viewer_id: UUID
+) -> OperationConnection:
+    """Load one page of a wallet's statement and show it to its owner."""
+    found = await statements.get_page(
+        wallet.id,
+        statements.Range(
+            limit=page.limit, after=page.after, before=page.before, from_oldest=page.backwards
+        ),
+        filter_,
+    )
+    edges = [
+        OperationEdge(
+            cursor=to_cursor(wallet.id, line.sequence),
+            node=Operation.of(line.operation, viewer_id),
+            sequence=line.sequence,
+            amount=Money.of(line.amount_minor, wallet.currency),
+            balance_after=Money.of(line.balance_after_minor, wallet.currency),
+        )
+        for line in found.lines
+    ]
+    return OperationConnection(
+        edges=edges,
+        page_info=PageInfo(
+            # Newest first: what comes next is older.
+            has_next_page=found.has_older,
+            has_previous_page=found.has_newer,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+        wallet=wallet,
+        filter=filter_,
+    )
+
+
+def _given(values: Sequence[T] | None) -> tuple[T, ...] | None:
+    return tuple(values) if values is not None and values is not strawberry.UNSET else None

@@ -1,0 +1,89 @@
+"""
+Connections, after Relay's cursor connections: page arguments, cursors, PageInfo.
+"""
+
+import base64
+import binascii
+import struct
+from dataclasses import dataclass
+from uuid import UUID
+
+import strawberry
+
+from wallet.core.errors import BadRequestError
+from wallet.core.money import AMOUNT_MINOR_MAX
+
+PAGE_LENGTH_DEFAULT = 20
+PAGE_LENGTH_MAX = 100
+
+_CURSOR = struct.Struct(">16sQ")
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    """Relay's PageInfo; both flags are exact."""
+
+    has_next_page: bool = strawberry.field(description="Whether there are items after this page.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether there are items before this page."
+    )
+    start_cursor: str | None = strawberry.field(description="Cursor of the first item.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last item.")
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """
+    The page that a client asks for.
+
+    Attributes:
+        backwards: Take the last *limit* items of the range, not the first.
+        after, before: Positions in the list, exclusive.
+    """
+
+    limit: int
+    backwards: bool
+    after: int | None
+    before: int | None
+
+
+def read_page(
+    list_id: UUID, *, first: int | None, after: str | None, last: int | None, before: str | None
+) -> PageArguments:
+    """
+    Check a connection's arguments.
+
+    Args:
+        list_id: The list that the cursors must be of.
+
+    Raises:
+        BadRequestError: first and last together, or out of 1 to 100, or a
+            cursor that is none of this list.
+    """
+    if first is not None and last is not None:
+        raise BadRequestError("Give either first or last, not both.")
+    for name, length in (("first", first), ("last", last)):
+        if length is not None and not 1 <= length <= PAGE_LENGTH_MAX:
+            raise BadRequestError(f"{name} is 1 to {PAGE_LENGTH_MAX}.")
+    return PageArguments(
+        limit=first or last or PAGE_LENGTH_DEFAULT,
+        backwards=last is not None,
+        after=None if after is None else _read_cursor(list_id, after),
+        before=None if before is None else _read_cursor(list_id, before),
+    )
+
+
+def to_cursor(list_id: UUID, position: int) -> str:
+    """Write the cursor of a position: opaque, and of no use in any other list."""
+    return base64.urlsafe_b64encode(_CURSOR.pack(list_id.bytes, position)).decode()
+
+
+def _read_cursor(list_id: UUID, cursor: str) -> int:
+    try:
+        raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+        list_bytes, position = _CURSOR.unpack(raw)
+    except (binascii.Error, ValueError, struct.error):
+        raise BadRequestError("This is no cursor.") from None
+    if list_bytes != list_id.bytes or not 0 < position <= AMOUNT_MINOR_MAX:
+        raise BadRequestError("This is no cursor of this list.")
+    return int(position)

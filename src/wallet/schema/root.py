@@ -1,0 +1,136 @@
+"""The root of the public API: every query and mutation, wired to its resolver."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import (
+    MaxTokensLimiter,
+    ParserCache,
+    SchemaExtension,
+    ValidationCache,
+)
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from wallet.core.logging import note
+from wallet.resolvers import accounts, queries, transfers
+from wallet.schema.accounts import User
+from wallet.schema.errors import EXCEPTION_HANDLERS
+from wallet.schema.nodes import Node
+from wallet.schema.operations import Operation
+from wallet.schema.results import (
+    LoginResult,
+    LogoutResult,
+    OpenWalletResult,
+    RefreshSessionResult,
+    SignupResult,
+    TopupResult,
+    TransferResult,
+)
+from wallet.schema.scalars import SCALARS
+from wallet.schema.wallets import Wallet
+
+DOCUMENT_TOKENS_MAX = 2_000
+"""Longest document, in tokens of the GraphQL grammar."""
+
+_DOCUMENTS_CACHED_MAX = 512
+_OPERATION_NAME_LENGTH_MAX = 100
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    """The root of queries."""
+
+    viewer: User | None = strawberry.field(
+        resolver=queries.viewer, description="The signed-in user; null when anonymous."
+    )
+    node: Node | None = strawberry.field(
+        resolver=queries.node, description="Whatever has this id, if it is the viewer's."
+    )
+    nodes: list[Node | None] = strawberry.field(
+        resolver=queries.nodes, description="The nodes of up to 100 ids, in their order."
+    )
+    wallet: Wallet | None = strawberry.field(
+        resolver=queries.wallet,
+        description=(
+            "Null when it does not exist or is not the viewer's: the two are not told apart."
+        ),
+    )
+    operation: Operation | None = strawberry.field(
+        resolver=queries.operation,
+        description=(
+            "Null when it does not exist or touches none of the viewer's wallets: "
+            "the two are not told apart."
+        ),
+    )
+
+
+@strawberry.type(description="What can be done. Each answers its payload, or a typed error.")
+class Mutation:
+    """The root of mutations."""
+
+    signup: SignupResult = strawberry.mutation(
+        resolver=accounts.signup, description="Make an account with a first wallet; signs it in."
+    )
+    login: LoginResult = strawberry.mutation(
+        resolver=accounts.login, description="Open a session with a password."
+    )
+    refresh_session: RefreshSessionResult = strawberry.mutation(
+        resolver=accounts.refresh_session,
+        description="Exchange a refresh token, once, for the next tokens of its session.",
+    )
+    logout: LogoutResult = strawberry.mutation(
+        resolver=accounts.logout, description="Ends this session, or all of the viewer's."
+    )
+    open_wallet: OpenWalletResult = strawberry.mutation(
+        resolver=transfers.open_wallet, description="Open a further wallet."
+    )
+    topup: TopupResult = strawberry.mutation(
+        resolver=transfers.topup, description="Bring money from outside into a wallet."
+    )
+    transfer: TransferResult = strawberry.mutation(
+        resolver=transfers.transfer,
+        description="Move money from one of the viewer's wallets into any other.",
+    )
+
+
+class NoteOperation(SchemaExtension):
+    """Puts the operation's name on the lines of its request."""
+
+    def on_execute(self) -> Iterator[None]:
+        """Note the name once the document is known to be valid."""
+        name = self.execution_context.operation_name
+        note(operation=name[:_OPERATION_NAME_LENGTH_MAX] if name else None)
+        yield
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's schema; the view logs errors, each once and without source excerpts."""
+
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,
+    ) -> None:
+        """Leave the errors to the view."""
+
+
+def make_schema() -> Schema:
+    """Build the schema; extensions are made per request, their caches are shared."""
+    extensions: list[Any] = [
+        NoteOperation,
+        lambda: MaxTokensLimiter(max_token_count=DOCUMENT_TOKENS_MAX),
+        # 2.0 ms become 0.21 ms a mutation: validation is most of an uncached request.
+        lambda: ParserCache(maxsize=_DOCUMENTS_CACHED_MAX),
+        lambda: ValidationCache(maxsize=_DOCUMENTS_CACHED_MAX),
+    ]
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        types=[User, Wallet, Operation],
+        extensions=extensions,
+        exception_handlers=EXCEPTION_HANDLERS,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

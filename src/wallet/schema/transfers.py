@@ -1,0 +1,116 @@
+"""Inputs and payloads of what opens wallets and moves money."""
+
+import strawberry
+from strawberry.scalars import JSON
+
+from wallet.core.inputs import (
+    DESCRIPTION_LENGTH_MAX,
+    check_idempotency_key,
+    check_metadata,
+    check_money,
+    check_optional_text,
+)
+from wallet.schema.operations import Operation
+from wallet.schema.scalars import CurrencyCode, DecimalText
+from wallet.schema.wallets import Wallet
+from wallet.services.transfers import Note
+
+_KEY_DESCRIPTION = (
+    "Made by the client, 1 to 255 characters, unique per user. The same key with the same "
+    "input answers the first outcome again (replayed: true); with another input, "
+    "IdempotencyConflict."
+)
+
+
+@strawberry.input(
+    description=(
+        "More decimals than the currency has (12.505 EUR), zero or a negative amount is "
+        "INVALID_INPUT, never rounded."
+    )
+)
+class MoneyInput:
+    """An amount, as it is sent."""
+
+    amount: DecimalText = strawberry.field(description='Positive, such as "12.50".')
+    currency: CurrencyCode = strawberry.field(description="What it is an amount of.")
+
+    def read(self) -> int:
+        """Return the amount in minor units; raise InvalidInputError when it is none."""
+        return check_money(self.amount, self.currency)
+
+
+@strawberry.input(description="A further wallet.")
+class OpenWalletInput:
+    """Input of openWallet."""
+
+    currency: CurrencyCode = strawberry.field(description="What the wallet holds.")
+    label: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A name for it, at most 100 characters."
+    )
+    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+
+
+@strawberry.input(description="Money from outside into a wallet.")
+class TopupInput:
+    """Input of topup."""
+
+    wallet_id: strawberry.ID = strawberry.field(description="Where the money goes.")
+    amount: MoneyInput = strawberry.field(description="How much.")
+    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A line for people, at most 500 characters."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=strawberry.UNSET, description="For programs: at most 8 KiB, nested at most 8 deep."
+    )
+
+
+@strawberry.input(description="Money from one of the viewer's wallets into any other.")
+class TransferInput:
+    """Input of transfer."""
+
+    source_wallet_id: strawberry.ID = strawberry.field(description="One of the viewer's wallets.")
+    target_wallet_id: strawberry.ID = strawberry.field(description="Any other wallet.")
+    amount: MoneyInput = strawberry.field(description="How much, in the currency of both.")
+    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A line for people, at most 500 characters; both sides see it.",
+    )
+    metadata: JSON | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="For programs: at most 8 KiB, nested at most 8 deep; both sides see it.",
+    )
+
+
+def read_note(input_: TopupInput | TransferInput) -> Note:
+    """Check what a request for money says besides who, whom and how much."""
+    return Note(
+        idempotency_key=check_idempotency_key(input_.idempotency_key),
+        description=check_optional_text(
+            input_.description or None, field=("description",), length_max=DESCRIPTION_LENGTH_MAX
+        ),
+        metadata=check_metadata(
+            None if input_.metadata is strawberry.UNSET else input_.metadata
+        ),
+    )
+
+
+@strawberry.type(description="The new wallet, or the one that this key opened before.")
+class OpenWalletPayload:
+    """Answer of openWallet."""
+
+    wallet: Wallet = strawberry.field(description="The wallet.")
+
+
+@strawberry.type(description="Money moved.")
+class OperationPayload:
+    """Answer of everything that moves money."""
+
+    operation: Operation = strawberry.field(description="What was carried out.")
+    wallet: Wallet = strawberry.field(
+        description="The viewer's side, as it stands after the operation."
+    )
+    replayed: bool = strawberry.field(
+        description="Whether this is the answer to an earlier request with the same key."
+    )

@@ -1,0 +1,68 @@
+"""What the ledger refuses. Those that carry an operation are on record as FAILED."""
+
+from uuid import UUID
+
+from wallet.core.errors import ErrorCode, WalletError
+from wallet.models import WalletStatus
+from wallet.services.ledger.records import OperationRecord
+
+
+class WalletNotFoundError(WalletError):
+    """Raised when a wallet of a posting does not exist, or is not the actor's."""
+
+    code = ErrorCode.NOT_FOUND
+
+    def __init__(self, *, wallet_id: UUID) -> None:
+        super().__init__("There is no such wallet.")
+        self.wallet_id = wallet_id
+
+
+class CurrencyMismatchError(WalletError):
+    """Raised when the amount's currency is not the wallet's; *expected* is the wallet's."""
+
+    code = ErrorCode.CURRENCY_MISMATCH
+
+    def __init__(self, *, expected: str) -> None:
+        super().__init__(f"This wallet holds {expected}.")
+        self.expected = expected
+
+
+class RecordedRefusalError(WalletError):
+    """What passed validation and was refused under the lock; the attempt is on record."""
+
+    def __init__(self, message: str, *, operation: OperationRecord | None) -> None:
+        super().__init__(message)
+        self.operation = operation
+
+
+class InsufficientFundsError(RecordedRefusalError):
+    """Raised when a wallet has less to spend than the posting takes from it."""
+
+    code = ErrorCode.INSUFFICIENT_FUNDS
+    retryable = False
+
+    def __init__(
+        self, *, available_minor: int, currency: str, operation: OperationRecord | None
+    ) -> None:
+        super().__init__("The wallet has not enough money available.", operation=operation)
+        self.available_minor = available_minor
+        self.currency = currency
+
+
+class WalletUnavailableError(RecordedRefusalError):
+    """Raised when a wallet of the posting is frozen or closed."""
+
+    code = ErrorCode.WALLET_UNAVAILABLE
+
+    def __init__(self, *, status: WalletStatus, operation: OperationRecord | None) -> None:
+        super().__init__(f"A wallet of this operation is {status.lower()}.", operation=operation)
+        self.status = status
+
+
+class LimitExceededError(RecordedRefusalError):
+    """Raised when the posting would pass a limit."""
+
+    code = ErrorCode.LIMIT_EXCEEDED
+
+    def __init__(self, message: str, *, operation: OperationRecord | None) -> None:
+        super().__init__(message, operation=operation)

@@ -1,0 +1,164 @@
+"""
+Sessions: short access tokens, and refresh tokens that work once.
+
+A session is a family of refresh tokens. Each use replaces the token; a used
+one that comes back means that two hold it, so the whole family ends
+(refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from wallet.core.errors import SessionExpiredError, UnauthenticatedError
+from wallet.core.ids import new_id
+from wallet.core.logging import get_logger
+from wallet.core.tokens import (
+    REFRESH_TOKEN_TTL_S,
+    AccessClaims,
+    InvalidTokenError,
+    hash_refresh_token,
+    issue_access_token,
+    new_refresh_token,
+    read_access_token,
+)
+from wallet.models.account import Role
+from wallet.services.actors import Actor
+from wallet.services.database import Connection, fetch, run_transaction
+
+_OPEN = """
+INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at)
+VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
+"""
+
+_USE = """
+WITH used AS (
+    UPDATE sessions SET used_at = now()
+     WHERE token_hash = $1 AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
+    RETURNING family_id, user_id
+)
+SELECT family_id, user_id FROM used
+"""
+
+_END_FAMILY_OF_REUSED = """
+UPDATE sessions SET ended_at = now()
+ WHERE ended_at IS NULL
+   AND family_id = (SELECT family_id FROM sessions WHERE token_hash = $1 AND used_at IS NOT NULL)
+"""
+
+# A family is alive while it has a token that is neither used nor ended nor too old.
+_AUTHENTICATE = """
+SELECT users.id, users.email, users.role, users.created_at
+  FROM users
+ WHERE users.id = $1
+   AND EXISTS (SELECT FROM sessions
+                WHERE family_id = $2 AND user_id = users.id
+                  AND used_at IS NULL AND ended_at IS NULL AND expires_at > now())
+"""
+
+_END = """
+WITH ended AS (
+    UPDATE sessions SET ended_at = now()
+     WHERE user_id = $1 AND ($2::uuid IS NULL OR family_id = $2)
+       AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
+    RETURNING family_id
+)
+SELECT count(DISTINCT family_id) AS families FROM ended
+"""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSession:
+    """What a client keeps of its session."""
+
+    access_token: str
+    refresh_token: str
+    expires_at: datetime
+
+
+async def open_session(
+    connection: Connection, user_id: UUID, *, secret_key: str, family_id: UUID | None = None
+) -> IssuedSession:
+    """Open a session for *user_id*, or give its next token to the family *family_id*."""
+    family_id = family_id or new_id()
+    refresh_token = new_refresh_token()
+    await connection.execute_query(
+        _OPEN,
+        [new_id(), family_id, user_id, hash_refresh_token(refresh_token), REFRESH_TOKEN_TTL_S],
+    )
+    access_token, expires_at = issue_access_token(
+        AccessClaims(user_id=user_id, family_id=family_id), secret_key=secret_key
+    )
+    return IssuedSession(access_token, refresh_token, expires_at)
+
+
+async def refresh_session(refresh_token: str, *, secret_key: str) -> IssuedSession:
+    """
+    Exchange a refresh token for the next one and a new access token.
+
+    Atomic: of two that send the same token at once, one gets the next token;
+    the other counts as reuse and ends the family.
+
+    Raises:
+        SessionExpiredError: The token is unknown, used, ended or too old.
+    """
+    token_hash = hash_refresh_token(refresh_token)
+
+    async def exchange(connection: Connection) -> IssuedSession | None:
+        rows = await connection.execute_query_dict(_USE, [token_hash])
+        if not rows:
+            ended, _ = await connection.execute_query(_END_FAMILY_OF_REUSED, [token_hash])
+            if ended:
+                log.warning("refresh token reused", sessions_ended=ended)
+            return None
+        return await open_session(
+            connection, rows[0]["user_id"], secret_key=secret_key, family_id=rows[0]["family_id"]
+        )
+
+    session = await run_transaction(exchange)
+    if session is None:
+        raise SessionExpiredError
+    return session
+
+
+async def authenticate(access_token: str, *, secret_key: str) -> Actor:
+    """
+    Return who *access_token* speaks for, as long as its session lives.
+
+    Raises:
+        UnauthenticatedError: The token is not valid, or its session has ended.
+    """
+    try:
+        claims = read_access_token(access_token, secret_key=secret_key)
+    except InvalidTokenError:
+        raise UnauthenticatedError from None
+    rows = await fetch(_AUTHENTICATE, claims.user_id, claims.family_id)
+    if not rows:
+        raise UnauthenticatedError
+    user = rows[0]
+    return Actor(
+        user_id=user["id"],
+        email=user["email"],
+        role=Role(user["role"]),
+        created_at=user["created_at"],
+        family_id=claims.family_id,
+    )
+
+
+async def end_sessions(actor: Actor, *, everywhere: bool) -> int:
+    """
+    End the actor's session, or all of the actor's; return how many ended.
+
+    Access tokens of an ended session are refused from then on.
+    """
+    family_id = None if everywhere else actor.family_id
+
+    async def end(connection: Connection) -> int:
+        rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
+        return int(rows[0]["families"])
+
+    ended = await run_transaction(end)
+    log.info("logout", sessions_ended=ended)
+    return ended

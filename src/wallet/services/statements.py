@@ -1,0 +1,237 @@
+"""
+Statements: pages of a wallet's entries with their operations, and single operations.
+
+A page is one range scan over (wallet, sequence): its cost is the same at any
+depth, and the unfiltered total is the wallet's last sequence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from wallet.core.money import AMOUNT_MINOR_MAX
+from wallet.models import OperationKind, OperationStatus
+from wallet.services.actors import Actor
+from wallet.services.database import Row, fetch
+from wallet.services.ledger import OperationRecord, Party
+
+_BEFORE_ALL = 0
+_AFTER_ALL = AMOUNT_MINOR_MAX
+
+_OPERATION_COLUMNS = """
+    operation.id AS operation_id, operation.kind, operation.status, operation.actor_id,
+    operation.source_wallet_id, operation.target_wallet_id, operation.amount_minor AS total_minor,
+    operation.currency, operation.description, operation.metadata, operation.error_code,
+    operation.error_details, operation.created_at, operation.completed_at,
+    source.currency AS source_currency, source_owner.id AS source_owner_id,
+    source_owner.email AS source_owner_email,
+    target.currency AS target_currency, target_owner.id AS target_owner_id,
+    target_owner.email AS target_owner_email
+"""
+
+# A system wallet has no owner and so is no party.
+_PARTIES = """
+  LEFT JOIN wallets AS source ON source.id = operation.source_wallet_id
+  LEFT JOIN users AS source_owner ON source_owner.id = source.owner_id
+  LEFT JOIN wallets AS target ON target.id = operation.target_wallet_id
+  LEFT JOIN users AS target_owner ON target_owner.id = target.owner_id
+"""
+
+_LINES = """
+  FROM entries AS entry
+  JOIN operations AS operation ON operation.id = entry.operation_id
+ WHERE entry.wallet_id = $1 AND entry.sequence > $2 AND entry.sequence < $3
+"""
+
+# The rows of the page first, then what they refer to: the limit bounds the joins.
+_PAGE = """
+WITH page AS MATERIALIZED (
+    SELECT entry.sequence, entry.amount_minor, entry.balance_after_minor, operation.id
+    {lines} {filter}
+     ORDER BY entry.sequence {order} LIMIT {limit}
+)
+SELECT page.sequence, page.amount_minor, page.balance_after_minor,
+       (SELECT last_sequence FROM wallets WHERE id = $1) AS last_sequence, {columns}
+  FROM page
+  JOIN operations AS operation ON operation.id = page.id {parties}
+ ORDER BY page.sequence DESC
+"""
+
+# Who has an entry of it has a part in it; the target of a failed transfer has none.
+_ONE = f"""
+SELECT {_OPERATION_COLUMNS}
+  FROM operations AS operation {_PARTIES}
+ WHERE operation.id = $1
+   AND EXISTS (SELECT FROM entries AS entry
+                 JOIN wallets AS own ON own.id = entry.wallet_id
+                WHERE entry.operation_id = operation.id AND own.owner_id = $2)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which operations a page shows; all given conditions hold together."""
+
+    kinds: tuple[OperationKind, ...] | None = None
+    statuses: tuple[OperationStatus, ...] | None = None
+    from_: datetime | None = None
+    until: datetime | None = None
+
+    def to_sql(self, values: list[Any]) -> str:
+        """Return the conditions as SQL, and append their values to *values*."""
+        conditions = []
+        for condition, value in (
+            ("operation.kind = ANY (${}::text[])", _texts(self.kinds)),
+            ("operation.status = ANY (${}::text[])", _texts(self.statuses)),
+            ("operation.created_at >= ${}::timestamptz", self.from_),
+            ("operation.created_at < ${}::timestamptz", self.until),
+        ):
+            if value is not None:
+                values.append(value)
+                conditions.append(f"AND {condition.format(len(values))}")
+        return " ".join(conditions)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every operation passes."""
+        return self == Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """
+    Which part of a statement a page shows.
+
+    Attributes:
+        limit: How many lines at most.
+        after: Only lines older than the one with this sequence.
+        before: Only lines newer than the one with this sequence.
+        from_oldest: Take the oldest lines of the range, not the newest.
+    """
+
+    limit: int
+    after: int | None = None
+    before: int | None = None
+    from_oldest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a statement with its operation; amounts are minor units of the wallet."""
+
+    sequence: int
+    amount_minor: int
+    balance_after_minor: int
+    operation: OperationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, newest first, and whether there are older or newer ones that match."""
+
+    lines: Sequence[Line]
+    has_older: bool
+    has_newer: bool
+
+
+async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
+    """Return a page of the wallet's statement, as of one instant. The caller has the right to it."""
+    low = _BEFORE_ALL if range_.before is None else range_.before
+    high = _AFTER_ALL if range_.after is None else range_.after
+    values: list[Any] = [wallet_id, low, high]
+    sql = _PAGE.format(
+        lines=_LINES,
+        filter=filter_.to_sql(values),
+        order="ASC" if range_.from_oldest else "DESC",
+        limit=range_.limit + 1,
+        columns=_OPERATION_COLUMNS,
+        parties=_PARTIES,
+    )
+    rows = await fetch(sql, *values)
+    more = len(rows) > range_.limit
+    if more:
+        rows = rows[1:] if range_.from_oldest else rows[:-1]
+    lines = [_line(row) for row in rows]
+    oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
+    if lines and filter_.is_empty:
+        # Sequences have no gaps: what is beyond the page follows from its ends.
+        return Page(lines, oldest > 1, newest < rows[0]["last_sequence"])
+    if more and range_.from_oldest:
+        return Page(lines, await _exists(wallet_id, _BEFORE_ALL, oldest, filter_), has_newer=True)
+    if more:
+        return Page(lines, True, await _exists(wallet_id, newest, _AFTER_ALL, filter_))  # noqa: FBT003
+    return Page(
+        lines,
+        await _exists(wallet_id, _BEFORE_ALL, oldest, filter_),
+        await _exists(wallet_id, newest, _AFTER_ALL, filter_),
+    )
+
+
+async def count_lines(wallet_id: UUID, filter_: Filter) -> int:
+    """Count the lines of a statement that match."""
+    values: list[Any] = [wallet_id, _BEFORE_ALL, _AFTER_ALL]
+    rows = await fetch(f"SELECT count(*) AS lines {_LINES} {filter_.to_sql(values)}", *values)
+    return int(rows[0]["lines"])
+
+
+async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | None:
+    """Return an operation with an entry in one of the actor's wallets; None for any other."""
+    rows = await fetch(_ONE, operation_id, actor.user_id)
+    return _operation(rows[0]) if rows else None
+
+
+async def _exists(wallet_id: UUID, low: int, high: int, filter_: Filter) -> bool:
+    values: list[Any] = [wallet_id, low, high]
+    rows = await fetch(f"SELECT EXISTS (SELECT {_LINES} {filter_.to_sql(values)}) AS found", *values)
+    return bool(rows[0]["found"])
+
+
+def _texts(values: Sequence[OperationKind] | Sequence[OperationStatus] | None) -> list[str] | None:
+    return None if values is None else [value.value for value in values]
+
+
+def _line(row: Row) -> Line:
+    return Line(
+        sequence=row["sequence"],
+        amount_minor=row["amount_minor"],
+        balance_after_minor=row["balance_after_minor"],
+        operation=_operation(row),
+    )
+
+
+def _operation(row: Row) -> OperationRecord:
+    return OperationRecord(
+        id=row["operation_id"],
+        kind=OperationKind(row["kind"]),
+        status=OperationStatus(row["status"]),
+        actor_id=row["actor_id"],
+        source_id=row["source_wallet_id"],
+        target_id=row["target_wallet_id"],
+        source=_party(row, "source"),
+        target=_party(row, "target"),
+        amount_minor=row["total_minor"],
+        currency=row["currency"],
+        description=row["description"],
+        metadata=row["metadata"],
+        error_code=row["error_code"],
+        error_details=orjson.loads(row["error_details"]) if row["error_details"] else None,
+        idempotency_key=None,
+        request_hash=None,
+        created_at=row["created_at"],
+        completed_at=row["completed_at"],
+    )
+
+
+def _party(row: Row, side: str) -> Party | None:
+    if row[f"{side}_owner_id"] is None:
+        return None
+    return Party(
+        wallet_id=row[f"{side}_wallet_id"],
+        currency=row[f"{side}_currency"],
+        owner_id=row[f"{side}_owner_id"],
+        owner_email=row[f"{side}_owner_email"],
+    )
