@@ -127,14 +127,10 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(params=["light"])
-async def visit(
-    browser: Browser, server: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Visit]:
+@pytest.fixture
+async def visit(browser: Browser, server: Server) -> AsyncIterator[Visit]:
     """The page as a newcomer finds it; at the end nothing has gone wrong or elsewhere."""
-    context = await browser.new_context(
-        color_scheme=request.param, viewport={"width": 1360, "height": 850}
-    )
+    context = await browser.new_context(viewport={"width": 1360, "height": 850})
     visit = Visit(await context.new_page(), server.url)
     context.on("request", lambda sent: visit.requests.append(sent.url))
     context.on("weberror", lambda error: visit.problems.append(str(error.error)))
@@ -156,8 +152,7 @@ async def visit(
 
 
 class TestPage:
-    @pytest.mark.parametrize("visit", ["light", "dark"], indirect=True)
-    async def test_opens_with_the_tour(self, visit: Visit, request: pytest.FixtureRequest) -> None:
+    async def test_opens_with_the_tour(self, visit: Visit) -> None:
         """A newcomer finds the four tabs, the first one open with its variables, and the schema."""
         await expect(visit.page).to_have_title("Wallet")
         await expect(visit.tabs).to_have_text(["SignUp", "TopUp", "Transfer", "Statement"])
@@ -170,7 +165,9 @@ class TestPage:
         await visit.page.get_by_label("Show GraphiQL Explorer").click()
         await expect(visit.page.locator(".graphiql-explorer-root")).to_contain_text("openWallet")
         await visit.page.get_by_label("Hide GraphiQL Explorer").click()
-        await visit.photograph(f"opened-{request.node.callspec.params['visit']}")
+        await visit.photograph("opened")
+        await visit.page.emulate_media(color_scheme="dark")
+        await visit.photograph("opened-dark")
 
     async def test_loads_nothing_from_elsewhere(self, visit: Visit) -> None:
         """The browser itself is told to refuse what is not the server's own, and does."""

@@ -9,7 +9,6 @@ is bound to the context of a request (its id, its actor) is on every line of it.
 import logging
 import sys
 from contextvars import ContextVar
-from typing import Any, cast
 
 import orjson
 import structlog
@@ -27,16 +26,15 @@ _render_traceback = structlog.processors.ExceptionRenderer(
 
 # One mutable dict a request: tasks that the request starts inherit it, and what
 # one of them learns (who the actor is) is on the lines of all.
-_request_fields: ContextVar[dict[str, Any] | None] = ContextVar("request_fields", default=None)
+_request_fields: ContextVar[dict[str, object] | None] = ContextVar("request_fields", default=None)
 
 
-def begin_request(**fields: Any) -> dict[str, Any]:
+def begin_request(**fields: object) -> None:
     """Start a request: *fields*, and what is noted later, are on each of its lines."""
     _request_fields.set(fields)
-    return fields
 
 
-def note(**fields: Any) -> None:
+def note(**fields: object) -> None:
     """Put *fields* on every further line of the current request."""
     current = _request_fields.get()
     if current is not None:
@@ -45,7 +43,7 @@ def note(**fields: Any) -> None:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module; usable before logging is set up."""
-    return cast(structlog.stdlib.BoundLogger, structlog.stdlib.get_logger(name))
+    return structlog.stdlib.get_logger(name)
 
 
 def configure_logging(*, level: str, json: bool) -> None:
@@ -63,10 +61,12 @@ def configure_logging(*, level: str, json: bool) -> None:
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
         if json
-        else [structlog.dev.ConsoleRenderer(
+        else [
+            structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 exception_formatter=structlog.dev.plain_traceback,
-            )]
+            )
+        ]
     )
     structlog.configure(
         processors=[

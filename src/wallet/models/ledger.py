@@ -102,7 +102,7 @@ class Operation(Model):
     target_amount_minor: Field[int | None] = fields.BigIntField(null=True)
     target_currency: Field[str | None] = fields.CharField(max_length=12, null=True)
     rate: Field[Decimal | None] = fields.DecimalField(max_digits=38, decimal_places=18, null=True)
-    description: Field[str | None] = fields.TextField(null=True)
+    description: Field[Any] = fields.TextField(null=True)
     metadata: Field[Any] = fields.JSONField(null=True)
     error_code: Field[str | None] = fields.CharField(max_length=32, null=True)
     error_details: Field[Any] = fields.JSONField(null=True)

@@ -4,25 +4,19 @@ from typing import Self
 
 import strawberry
 
-from wallet.core.errors import ErrorCode as CoreErrorCode
+from wallet.core.errors import ErrorCode
 from wallet.core.money import format_amount
-from wallet.models import OperationKind as ModelOperationKind
-from wallet.models import OperationStatus as ModelOperationStatus
-from wallet.models import WalletStatus as ModelWalletStatus
+from wallet.models import OperationKind, OperationStatus, WalletStatus
 from wallet.schema.scalars import CurrencyCode, DecimalText
 
-ErrorCode = strawberry.enum(
-    CoreErrorCode, name="ErrorCode", description="What clients branch on when a mutation refuses."
-)
-OperationKind = strawberry.enum(
-    ModelOperationKind, name="OperationKind", description="What was asked for."
-)
-OperationStatus = strawberry.enum(
-    ModelOperationStatus, name="OperationStatus", description="What became of an operation."
-)
-WalletStatus = strawberry.enum(
-    ModelWalletStatus,
-    name="WalletStatus",
+__all__ = ["ErrorCode", "Money", "Node", "OperationKind", "OperationStatus", "WalletStatus"]
+
+# Strawberry marks the enums of the rooms below in place; they stay what they are.
+strawberry.enum(ErrorCode, description="What clients branch on when a mutation refuses.")
+strawberry.enum(OperationKind, description="What was asked for.")
+strawberry.enum(OperationStatus, description="What became of an operation.")
+strawberry.enum(
+    WalletStatus,
     description="Whether money may move: only an ACTIVE wallet pays and is paid.",
 )
 

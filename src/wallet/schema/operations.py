@@ -60,9 +60,7 @@ class Operation(Node):
     source: Party | None = strawberry.field(
         description="Where the money comes from; null when from outside."
     )
-    target: Party | None = strawberry.field(
-        description="Where the money goes; null when outside."
-    )
+    target: Party | None = strawberry.field(description="Where the money goes; null when outside.")
     description: str | None = strawberry.field(description="What the actor wrote beside it.")
     metadata: JSON | None = strawberry.field(description="What the actor's program put beside it.")
     error_code: ErrorCode | None = strawberry.field(description="Why it FAILED.")
@@ -145,8 +143,6 @@ class OperationFilter:
             from_=self.from_ or None,
             until=self.until or None,
         )
-
-
 
 
 async def load_operations(

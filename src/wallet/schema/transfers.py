@@ -90,9 +90,7 @@ def read_note(input_: TopupInput | TransferInput) -> Note:
         description=check_optional_text(
             input_.description or None, field=("description",), length_max=DESCRIPTION_LENGTH_MAX
         ),
-        metadata=check_metadata(
-            None if input_.metadata is strawberry.UNSET else input_.metadata
-        ),
+        metadata=check_metadata(None if input_.metadata is strawberry.UNSET else input_.metadata),
     )
 
 

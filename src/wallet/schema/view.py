@@ -88,7 +88,7 @@ class GraphQLView(GraphQL[Context, None]):
         """Write a response body."""
         return orjson.dumps(data)
 
-    async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
+    async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Execute a document; one that nests deeper than the parser can go is refused."""
         try:
             return await super().execute_operation(*args, **kwargs)

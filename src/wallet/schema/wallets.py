@@ -16,7 +16,8 @@ from wallet.services.ledger import WalletRecord
 from wallet.services.statements import Filter
 
 First = Annotated[
-    int | None, strawberry.argument(description="The first so many items, 1 to 100; 20 if not said.")
+    int | None,
+    strawberry.argument(description="The first so many items, 1 to 100; 20 if not said."),
 ]
 Last = Annotated[
     int | None, strawberry.argument(description="The last so many items, 1 to 100; not with first.")

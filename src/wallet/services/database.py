@@ -74,9 +74,7 @@ def is_unreachable(error: BaseException) -> bool:
 class Connection(Protocol):
     """What services ask of a connection, in or out of a transaction."""
 
-    async def execute_query(
-        self, query: str, values: list[Any] | None = None
-    ) -> tuple[int, Any]:
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Any]:
         """Run one statement; return how many rows it touched, and the rows of a SELECT."""
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[Row]:
@@ -222,8 +220,7 @@ async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T:
             for attempt in range(TRIES_MAX):
                 try:
                     async with transaction() as client:
-                        result = await work(client)
-                    return result
+                        return await work(client)
                 except (*_RETRYABLE, IntegrityError) as error:
                     # A key, or a place in a sequence, that was taken at the same
                     # moment is there to be read the next time.
@@ -245,6 +242,6 @@ async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T:
     raise failure
 
 
-async def fetch(sql: str, *values: Any) -> list[Row]:
+async def fetch(sql: str, *values: object) -> list[Row]:
     """Run one reading statement outside of any transaction and return its rows."""
     return await connection().execute_query_dict(sql, list(values))

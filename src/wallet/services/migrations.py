@@ -47,6 +47,8 @@ async def find_unmigrated_changes(settings: Settings, *, write: bool = False) ->
     """Name the migrations that the models need and do not have; write them when asked to."""
     config = tortoise_config(settings, for_migrations=True)
     async with connected(settings) as context:
+        if context.apps is None:
+            raise AssertionError("Tortoise starts with the apps of its configuration")
         writers = await MigrationAutodetector(context.apps, config["apps"]).changes()
         if write:
             for writer in writers:

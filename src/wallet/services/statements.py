@@ -69,7 +69,7 @@ SELECT {_OPERATION_COLUMNS}
    AND EXISTS (SELECT FROM entries AS entry
                  JOIN wallets AS own ON own.id = entry.wallet_id
                 WHERE entry.operation_id = operation.id AND own.owner_id = $2)
-"""
+"""  # noqa: S608  (made of constants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class Page:
 
 
 async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
-    """Return a page of the wallet's statement, as of one instant. The caller has the right to it."""
+    """Return a page of a wallet's statement; the caller has made sure of the right to it."""
     low = _BEFORE_ALL if range_.before is None else range_.before
     high = _AFTER_ALL if range_.after is None else range_.after
     values: list[Any] = [wallet_id, low, high]
@@ -186,7 +186,9 @@ async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | 
 
 async def _exists(wallet_id: UUID, low: int, high: int, filter_: Filter) -> bool:
     values: list[Any] = [wallet_id, low, high]
-    rows = await fetch(f"SELECT EXISTS (SELECT {_LINES} {filter_.to_sql(values)}) AS found", *values)
+    rows = await fetch(
+        f"SELECT EXISTS (SELECT {_LINES} {filter_.to_sql(values)}) AS found", *values
+    )
     return bool(rows[0]["found"])
 
 

@@ -83,9 +83,7 @@ async def transfer(
             metadata=note.metadata,
         )
     )
-    return _completed(
-        outcome, {source_id: ("source_wallet_id",), target_id: ("target_wallet_id",)}
-    )
+    return _completed(outcome, {source_id: ("source_wallet_id",), target_id: ("target_wallet_id",)})
 
 
 async def topup(

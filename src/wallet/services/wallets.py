@@ -134,7 +134,9 @@ async def open_in_transaction(
 
 async def find_wallet(actor: Actor, wallet_id: UUID) -> WalletRecord | None:
     """Return the actor's wallet; None when there is none, or it is somebody else's."""
-    rows = await fetch(f"{_SELECT} WHERE wallet.id = $1 AND owner.id = $2", wallet_id, actor.user_id)
+    rows = await fetch(
+        f"{_SELECT} WHERE wallet.id = $1 AND owner.id = $2", wallet_id, actor.user_id
+    )
     return _record(rows[0]) if rows else None
 
 

@@ -143,9 +143,9 @@ class _Book:
         for leg in posting.holder_legs:
             if leg.wallet_id not in self.wallets:
                 return WalletNotFoundError(wallet_id=leg.wallet_id)
-            if leg.wallet_id == posting.wallet_id and posting.owner_id is not None:
-                if self.wallets[leg.wallet_id].owner_id != posting.owner_id:
-                    return WalletNotFoundError(wallet_id=leg.wallet_id)
+        owner_id = self.wallets[posting.wallet_id].owner_id
+        if posting.owner_id not in {None, owner_id}:
+            return WalletNotFoundError(wallet_id=posting.wallet_id)
         for wallet in self._wallets_of(posting):
             if wallet.currency != posting.currency:
                 return CurrencyMismatchError(expected=wallet.currency)

@@ -46,7 +46,8 @@ WITH locked AS MATERIALIZED (
            operation.error_details, operation.idempotency_key, operation.request_hash,
            operation.created_at AS operation_created_at, operation.completed_at,
            entry.balance_after_minor, entry.held_after_minor
-      FROM unnest($2::uuid[], $3::text[], $4::uuid[]) AS asked (actor_id, idempotency_key, wallet_id)
+      FROM unnest($2::uuid[], $3::text[], $4::uuid[])
+           AS asked (actor_id, idempotency_key, wallet_id)
       JOIN operations AS operation USING (actor_id, idempotency_key)
       LEFT JOIN entries AS entry
         ON entry.operation_id = operation.id AND entry.wallet_id = asked.wallet_id
@@ -148,9 +149,7 @@ async def write(connection: Connection, decision: Decision) -> None:
                 "operation_id wallet_id sequence amount_minor held_change_minor "
                 "balance_after_minor held_after_minor hash created_at",
             ),
-            *_columns(
-                wallets, "id balance_minor held_minor last_sequence head_hash last_entry_at"
-            ),
+            *_columns(wallets, "id balance_minor held_minor last_sequence head_hash last_entry_at"),
         ],
     )
 

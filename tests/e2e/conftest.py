@@ -1,0 +1,72 @@
+"""Real server processes for the end-to-end tests."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.support.api import Api
+from tests.support.servers import ApiServer, Databases
+from wallet.development import RedisServer
+
+StartServer = Callable[..., ApiServer]
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database_url(databases: Databases) -> str:
+    """A database that the end-to-end tests share."""
+    return await databases.create()
+
+
+@pytest.fixture(scope="session")
+def server(
+    database_url: str, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """A server that the end-to-end tests share; its attribute ``url`` says where."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with ApiServer(
+        database_url=database_url, redis_url=redis.url, log=log, environment={}
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def start_server(database_url: str, redis: RedisServer, tmp_path: Path) -> Iterator[StartServer]:
+    """Start further servers, on the shared database or another, with settings of the test's own."""
+    started: list[ApiServer] = []
+
+    def start(
+        *,
+        database_url: str = database_url,
+        redis_url: str = redis.url,
+        **environment: str,
+    ) -> ApiServer:
+        server = ApiServer(
+            database_url=database_url,
+            redis_url=redis_url,
+            log=tmp_path / f"server-{len(started)}.log",
+            environment=environment,
+        )
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client with room for many requests at once."""
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
+        yield client
+
+
+@pytest.fixture
+def api(server: ApiServer, http: httpx.AsyncClient) -> Api:
+    """A client of the shared server that is not signed in."""
+    return Api(server.url, client=http)

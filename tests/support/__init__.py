@@ -1,0 +1,1 @@
+"""What tests share: server processes, a client of the API, factories, a cuttable proxy."""

@@ -1,0 +1,183 @@
+"""A client of the public API, over HTTP, with the documents that the tests send."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+PASSWORD = "correct horse battery staple"
+
+_WALLET = "id currency label status balance { amount } held { amount } available { amount }"
+_OPERATION = """
+    id kind status amount { amount currency } description metadata errorCode createdAt completedAt
+    source { walletId currency holder } target { walletId currency holder }
+"""
+_ERROR = "... on Error { code message retryable }"
+_RECORDED = f"operation {{ {_OPERATION} }}"
+_SESSION = "session { accessToken refreshToken expiresAt }"
+
+SIGNUP = f"""
+mutation Signup($input: SignupInput!) {{ signup(input: $input) {{ __typename {_ERROR}
+    ... on SignupPayload {{ user {{ id email createdAt }} wallet {{ {_WALLET} }} {_SESSION} }}
+    ... on InvalidInput {{ field }} ... on RateLimited {{ retryAfterSeconds }} }} }}
+"""
+LOGIN = f"""
+mutation Login($input: LoginInput!) {{ login(input: $input) {{ __typename {_ERROR}
+    ... on LoginPayload {{ user {{ id email }} {_SESSION} }}
+    ... on RateLimited {{ retryAfterSeconds }} }} }}
+"""
+REFRESH = f"""
+mutation Refresh($input: RefreshSessionInput!) {{ refreshSession(input: $input) {{
+    __typename {_ERROR} ... on RefreshSessionPayload {{ {_SESSION} }} }} }}
+"""
+LOGOUT = f"""
+mutation Logout($input: LogoutInput!) {{ logout(input: $input) {{
+    __typename {_ERROR} ... on LogoutPayload {{ sessionsEnded }} }} }}
+"""
+OPEN_WALLET = f"""
+mutation OpenWallet($input: OpenWalletInput!) {{ openWallet(input: $input) {{ __typename {_ERROR}
+    ... on OpenWalletPayload {{ wallet {{ {_WALLET} }} }} ... on InvalidInput {{ field }} }} }}
+"""
+# Where the contract has one field nullable here and not null there, aliases keep them apart.
+_MOVED = f"""
+    __typename {_ERROR}
+    ... on OperationPayload {{ done: operation {{ {_OPERATION} }} wallet {{ {_WALLET} }} replayed }}
+    ... on InvalidInput {{ field }} ... on NotFound {{ field }}
+    ... on CurrencyMismatch {{ expected }}
+    ... on WalletUnavailable {{ status failed: {_RECORDED} }}
+    ... on LimitExceeded {{ failed: {_RECORDED} }}
+"""
+TOPUP = f"mutation Topup($input: TopupInput!) {{ topup(input: $input) {{ {_MOVED} }} }}"
+TRANSFER = f"""
+mutation Transfer($input: TransferInput!) {{ transfer(input: $input) {{ {_MOVED}
+    ... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }} }} }}
+"""
+WALLET = f"query Wallet($id: ID!) {{ wallet(id: $id) {{ {_WALLET} }} }}"
+OPERATION = f"query Operation($id: ID!) {{ operation(id: $id) {{ {_OPERATION} }} }}"
+STATEMENT = f"""
+query Statement($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
+                $where: OperationFilter) {{
+    wallet(id: $id) {{ {_WALLET}
+        operations(first: $first, after: $after, last: $last, before: $before, where: $where) {{
+            totalCount pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+            edges {{ cursor sequence amount {{ amount }} balanceAfter {{ amount }}
+                     node {{ {_OPERATION} }} }} }} }} }}
+"""
+
+
+@dataclass(slots=True)
+class Account:
+    """A signed-up user with its first wallet."""
+
+    api: "Api"
+    email: str
+    user_id: str
+    wallet_id: str
+    currency: str
+    refresh_token: str
+
+
+class Api:
+    """
+    Sends documents to one server, as one user or as nobody.
+
+    Args:
+        url: Where the server is, without a path.
+        access_token: Sent with every request; None sends none.
+    """
+
+    def __init__(
+        self, url: str, *, client: httpx.AsyncClient, access_token: str | None = None
+    ) -> None:
+        self.url = url
+        self.client = client
+        self.access_token = access_token
+
+    def at(self, url: str) -> Self:
+        """Return the same user's client at another server."""
+        return type(self)(url, client=self.client, access_token=self.access_token)
+
+    def signed_in(self, access_token: str | None) -> Self:
+        """Return the same server's client with another token."""
+        return type(self)(self.url, client=self.client, access_token=access_token)
+
+    async def post(self, document: str, **variables: Any) -> dict[str, Any]:
+        """Send a document; return the whole answer, errors and all."""
+        response = await self.send({"query": document, "variables": variables})
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def send(self, body: object) -> httpx.Response:
+        """Send any JSON body to the endpoint."""
+        headers = {"Authorization": f"Bearer {self.access_token}"} if self.access_token else {}
+        return await self.client.post(f"{self.url}/graphql", json=body, headers=headers)
+
+    async def run(self, document: str, **variables: Any) -> Any:
+        """Send a document with one root field; return that field, where nothing went wrong."""
+        answer = await self.post(document, **variables)
+        assert "errors" not in answer, answer["errors"]
+        (field,) = answer["data"].values()
+        return field
+
+    async def signup(
+        self, *, email: str | None = None, currency: str = "EUR", password: str = PASSWORD
+    ) -> Account:
+        """Sign up a new user."""
+        email = email or f"{uuid4().hex}@example.com"
+        answer = await self.run(
+            SIGNUP, input={"email": email, "password": password, "currency": currency}
+        )
+        assert answer["__typename"] == "SignupPayload", answer
+        return Account(
+            api=self.signed_in(answer["session"]["accessToken"]),
+            email=email,
+            user_id=answer["user"]["id"],
+            wallet_id=answer["wallet"]["id"],
+            currency=currency,
+            refresh_token=answer["session"]["refreshToken"],
+        )
+
+    async def topup(
+        self, wallet_id: str, amount: str, *, currency: str = "EUR", **more: Any
+    ) -> Any:
+        """Top up a wallet; *more* are further fields of the input."""
+        return await self.run(
+            TOPUP,
+            input={
+                "walletId": wallet_id,
+                "amount": {"amount": amount, "currency": currency},
+                "idempotencyKey": uuid4().hex,
+                **more,
+            },
+        )
+
+    async def transfer(
+        self, source: str, target: str, amount: str, *, currency: str = "EUR", **more: Any
+    ) -> Any:
+        """Transfer between wallets; *more* are further fields of the input."""
+        return await self.run(
+            TRANSFER,
+            input={
+                "sourceWalletId": source,
+                "targetWalletId": target,
+                "amount": {"amount": amount, "currency": currency},
+                "idempotencyKey": uuid4().hex,
+                **more,
+            },
+        )
+
+    async def open_wallet(self, *, currency: str = "EUR", **more: Any) -> Any:
+        """Open a further wallet; *more* are further fields of the input."""
+        return await self.run(
+            OPEN_WALLET, input={"currency": currency, "idempotencyKey": uuid4().hex, **more}
+        )
+
+    async def statement(self, wallet_id: str, **arguments: Any) -> Any:
+        """Read a page of a wallet's statement, with the wallet."""
+        return await self.run(STATEMENT, id=wallet_id, **arguments)
+
+    async def balance(self, wallet_id: str) -> str:
+        """Read a wallet's balance."""
+        wallet = await self.run(WALLET, id=wallet_id)
+        return str(wallet["balance"]["amount"])

@@ -1,0 +1,112 @@
+"""Test data, made by the services themselves."""
+
+from uuid import UUID, uuid4
+
+from tests.support.servers import SECRET_KEY
+from wallet.core.ids import new_id
+from wallet.core.inputs import check_money
+from wallet.core.settings import Funding, Settings
+from wallet.models import OperationKind, User
+from wallet.services.actors import Actor
+from wallet.services.database import Connection, fetch, run_transaction
+from wallet.services.ledger import Ledger, Outcome, WalletRecord
+from wallet.services.sessions import authenticate, open_session
+from wallet.services.transfers import Note, topup, transfer
+from wallet.services.wallets import find_wallet, open_in_transaction
+
+# The hash of no password: these users never log in, and hashing is slow on purpose.
+_NO_PASSWORD = "!"
+
+
+class Factory:
+    """Makes users, wallets with money, and transfers between them."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+
+    async def create_actor(self) -> Actor:
+        """Make a user with a session and no wallet."""
+
+        async def create(connection: Connection) -> str:
+            now = (await connection.execute_query_dict("SELECT now()"))[0]["now"]
+            user = await User.create(
+                id=new_id(),
+                email=f"{uuid4().hex}@example.com",
+                password_hash=_NO_PASSWORD,
+                created_at=now,
+            )
+            return (await open_session(connection, user.id, secret_key=SECRET_KEY)).access_token
+
+        return await authenticate(await run_transaction(create), secret_key=SECRET_KEY)
+
+    async def create_wallet(
+        self, actor: Actor | None = None, *, balance: str = "0 EUR"
+    ) -> tuple[Actor, WalletRecord]:
+        """Open a wallet with a balance such as "12.50 EUR"; "0 EUR" leaves it empty."""
+        owner = actor or await self.create_actor()
+        amount, currency = balance.split()
+        wallet = await run_transaction(
+            lambda connection: open_in_transaction(
+                connection,
+                self._ledger,
+                user_id=owner.user_id,
+                currency=currency,
+                kind=OperationKind.OPENING,
+            )
+        )
+        if amount.strip("0."):
+            outcome = await self.topup(owner, wallet.id, balance)
+            assert outcome.wallet is not None
+            wallet = outcome.wallet
+        return owner, wallet
+
+    async def topup(
+        self, actor: Actor, wallet_id: UUID, money: str, *, key: str | None = None
+    ) -> Outcome:
+        """Top up with money such as "12.50 EUR"."""
+        amount, currency = money.split()
+        return await topup(
+            self._ledger,
+            Funding.OWNER,
+            actor=actor,
+            wallet_id=wallet_id,
+            amount_minor=check_money(amount, currency),
+            currency=currency,
+            note=Note(idempotency_key=key or uuid4().hex),
+        )
+
+    async def transfer(
+        self,
+        actor: Actor,
+        source_id: UUID,
+        target_id: UUID,
+        money: str,
+        *,
+        key: str | None = None,
+        ledger: Ledger | None = None,
+    ) -> Outcome:
+        """Transfer money such as "12.50 EUR"."""
+        amount, currency = money.split()
+        return await transfer(
+            ledger or self._ledger,
+            actor=actor,
+            source_id=source_id,
+            target_id=target_id,
+            amount_minor=check_money(amount, currency),
+            currency=currency,
+            note=Note(idempotency_key=key or uuid4().hex),
+        )
+
+    async def balance_minor(self, actor: Actor, wallet_id: UUID) -> int:
+        """Read a wallet's balance, in minor units."""
+        wallet = await find_wallet(actor, wallet_id)
+        assert wallet is not None
+        return wallet.balance_minor
+
+    async def count_rows(self) -> dict[str, int]:
+        """Count the rows of every table that a request may write to."""
+        return {
+            table: (await fetch(f"SELECT count(*) AS rows FROM {table}"))[0]["rows"]
+            for table in ("users", "sessions", "wallets", "operations", "entries")
+        }
