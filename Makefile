@@ -60,6 +60,7 @@ lock: $(VENV)/.development  ## Bring requirements/ up to pyproject.toml (ARGS=--
 	@$(COMPILE) --extra development pyproject.toml -o requirements/development.txt
 	@$(COMPILE) --constraint requirements/development.txt --extra servers pyproject.toml -o requirements/servers.txt
 	@$(COMPILE) --constraint requirements/development.txt pyproject.toml -o requirements/runtime.txt
+	@echo hatchling | $(COMPILE) --constraint requirements/development.txt - -o requirements/build.txt
 
 .PHONY: assets
 assets: $(VENV)/.package  ## Install what GraphiQL's page is made of

@@ -52,7 +52,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware=[Middleware(RequestLog)],
         exception_handlers={500: _internal_error},
         lifespan=lambda _app: _lifespan(services, client),
-        max_body_size=BODY_BYTES_MAX,
     )
     app.state.redis = client
     return app
@@ -71,7 +70,7 @@ async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[No
 def _routes(services: Services) -> list[BaseRoute]:
     view = GraphQLView(make_schema(), services, path=GRAPHQL_PATH)
     routes: list[BaseRoute] = [
-        Route(GRAPHQL_PATH, view),
+        Route(GRAPHQL_PATH, view, max_body_size=BODY_BYTES_MAX),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]

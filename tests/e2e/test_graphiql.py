@@ -304,7 +304,7 @@ class TestSession:
         assert viewer["email"] == people["you"]["user"]["email"]
 
     async def test_own_header_goes_first(self, visit: Visit) -> None:
-        """Who gives an Authorization header is not overruled by the page, and stays signed in."""
+        """An Authorization header typed by hand is sent as it is, and kept nowhere."""
         people = await visit.run_tab("SignUp")
         await visit.open_tab("Statement")
         await visit.page.get_by_role("button", name="Headers").click()
@@ -313,4 +313,7 @@ class TestSession:
         answer = await visit.run()
 
         assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        kept = await visit.page.evaluate("JSON.stringify(localStorage)")
+        assert "query Statement" in kept
+        assert "not.a.token" not in kept
         await expect(visit.bar).to_contain_text(people["you"]["user"]["email"])

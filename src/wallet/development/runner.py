@@ -17,7 +17,7 @@ from wallet.development.errors import ServerError
 from wallet.development.options import Options
 from wallet.development.ports import refuse_taken_port
 from wallet.development.postgres import PostgresServer
-from wallet.development.processes import Child
+from wallet.development.processes import Child, follow_parent
 from wallet.development.redis import RedisServer
 from wallet.development.signals import StopRequested, StopSignals
 
@@ -35,6 +35,9 @@ def run() -> int:
     """
     signals = StopSignals(on_first=lambda: _say("Stopping …"))
     signals.take_over()
+    if "MAKELEVEL" in os.environ:
+        # `make run` is what people started and what they kill; a killed make tells nobody.
+        follow_parent(signal.SIGTERM)
     try:
         options = Options.read(os.environ)
         refuse_taken_port(options.host, options.port)

@@ -17,7 +17,6 @@ from wallet.services import statements
 from wallet.services.ledger import OperationRecord, WalletRecord
 from wallet.services.ledger import Party as PartyRecord
 
-
 T = TypeVar("T")
 
 

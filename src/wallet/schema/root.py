@@ -102,7 +102,7 @@ class NoteOperation(SchemaExtension):
     def on_execute(self) -> Iterator[None]:
         """Note the name once the document is known to be valid."""
         name = self.execution_context.operation_name
-        note(operation=name[:_OPERATION_NAME_LENGTH_MAX] if name else None)
+        note(operation_name=name[:_OPERATION_NAME_LENGTH_MAX] if name else None)
         yield
 
 

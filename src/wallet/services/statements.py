@@ -13,14 +13,13 @@ from uuid import UUID
 
 import orjson
 
-from wallet.core.money import AMOUNT_MINOR_MAX
 from wallet.models import OperationKind, OperationStatus
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch
 from wallet.services.ledger import OperationRecord, Party
 
 _BEFORE_ALL = 0
-_AFTER_ALL = AMOUNT_MINOR_MAX
+_AFTER_ALL = 2**63 - 1
 
 _OPERATION_COLUMNS = """
     operation.id AS operation_id, operation.kind, operation.status, operation.actor_id,
@@ -152,22 +151,20 @@ async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
         parties=_PARTIES,
     )
     rows = await fetch(sql, *values)
-    more = len(rows) > range_.limit
-    if more:
+    beyond = len(rows) > range_.limit
+    if beyond:
         rows = rows[1:] if range_.from_oldest else rows[:-1]
     lines = [_line(row) for row in rows]
     oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
     if lines and filter_.is_empty:
         # Sequences have no gaps: what is beyond the page follows from its ends.
-        return Page(lines, oldest > 1, newest < rows[0]["last_sequence"])
-    if more and range_.from_oldest:
-        return Page(lines, await _exists(wallet_id, _BEFORE_ALL, oldest, filter_), has_newer=True)
-    if more:
-        return Page(lines, True, await _exists(wallet_id, newest, _AFTER_ALL, filter_))  # noqa: FBT003
+        return Page(lines, has_older=oldest > 1, has_newer=newest < rows[0]["last_sequence"])
     return Page(
         lines,
-        await _exists(wallet_id, _BEFORE_ALL, oldest, filter_),
-        await _exists(wallet_id, newest, _AFTER_ALL, filter_),
+        has_older=(beyond and not range_.from_oldest)
+        or await _exists(wallet_id, _BEFORE_ALL, oldest, filter_),
+        has_newer=(beyond and range_.from_oldest)
+        or await _exists(wallet_id, newest, _AFTER_ALL, filter_),
     )
 
 

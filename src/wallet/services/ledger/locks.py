@@ -83,7 +83,16 @@ log = get_logger(__name__)
 
 
 class GateUnavailableError(Exception):
-    """Raised when Redis cannot be reached, or does not answer in time."""
+    """
+    Raised when Redis cannot be reached, or does not answer in time.
+
+    Attributes:
+        asked: Whether Redis was asked, so that locks may have been taken all the same.
+    """
+
+    def __init__(self, *, asked: bool) -> None:
+        super().__init__()
+        self.asked = asked
 
 
 def new_token() -> str:
@@ -114,11 +123,10 @@ class Gate:
             Per posting, whether all its wallets are locked now.
 
         Raises:
-            GateUnavailableError: Redis is away. Locks may have been taken all
-                the same: release them, or let them expire.
+            GateUnavailableError: Redis is away.
         """
         if time.monotonic() < self._away_until:
-            raise GateUnavailableError
+            raise GateUnavailableError(asked=False)
         keys = [self._key(wallet_id) for group in wallets for wallet_id in group]
         try:
             answers = await self._acquire(
@@ -126,15 +134,18 @@ class Gate:
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
-            raise GateUnavailableError from error
+            raise GateUnavailableError(asked=True) from error
         return [answer == 1 for answer in answers]
 
-    async def release(self, wallet_ids: Sequence[UUID], *, token: str) -> None:
+    async def release(self, wallet_ids: Sequence[UUID], *, token: str, held: bool = True) -> None:
         """
         Give back what *token* still holds; never raises.
 
         The money has moved by now: a release that fails is logged, and the
         time to live cleans up.
+
+        Args:
+            held: Whether all of them were granted, so that a missing one has expired.
         """
         try:
             released = await self._release(
@@ -144,8 +155,8 @@ class Gate:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
             log.warning("lock release failed", error=type(error).__name__)
             return
-        if released < len(set(wallet_ids)):
-            log.warning("lock expired while held", held=len(set(wallet_ids)), released=released)
+        if held and released < len(wallet_ids):
+            log.warning("lock expired while held", held=len(wallet_ids), released=released)
 
     def _key(self, wallet_id: UUID) -> str:
         return f"{self._prefix}{wallet_id}"

@@ -8,7 +8,8 @@ back (one trip).
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,7 +23,9 @@ from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token, pause
 from wallet.services.ledger.records import Outcome, Posting
 
-_LOCK_PAUSE_MS = (2.0, 12.0)
+_LOCK_PAUSE_MIN_MS = 4.0
+_LOCK_PAUSE_MAX_MS = 60.0
+_LOCK_PAUSE_GROWTH = 1.5
 
 log = get_logger(__name__)
 
@@ -94,45 +97,64 @@ class Ledger:
         return task
 
     async def _run(self, posting: Posting, abandoned: asyncio.Event) -> Outcome:
-        wallet_ids = [leg.wallet_id for leg in posting.holder_legs]
-        token = new_token()
         try:
-            await self._pass_gate(wallet_ids, token, abandoned)
-            if abandoned.is_set():
-                raise BusyError
-            outcomes = await run_transaction(lambda connection: _carry_out(connection, [posting]))
+            async with self._gate_passed(posting, abandoned):
+                if abandoned.is_set():
+                    raise BusyError
+                outcomes = await run_transaction(
+                    lambda connection: _carry_out(connection, [posting])
+                )
         except (BusyError, ServiceUnavailableError) as error:
             _log_unanswered(posting, error)
             raise
-        finally:
-            # The answer does not wait for this trip.
-            self._start(self._gate.release(wallet_ids, token=token))
         _log_outcome(posting, outcomes[0])
         return outcomes[0]
 
-    async def _pass_gate(
-        self, wallet_ids: Sequence[UUID], token: str, abandoned: asyncio.Event
-    ) -> None:
+    @asynccontextmanager
+    async def _gate_passed(self, posting: Posting, abandoned: asyncio.Event) -> AsyncIterator[None]:
         """
-        Wait for the locks of one posting, as long as LOCK_WAIT_MS allows.
+        Hold the locks of one posting, after waiting up to LOCK_WAIT_MS for them.
 
         Raises:
             BusyError: Others held them, or Redis is away and LOCK_OUTAGE=refuse.
         """
+        wallet_ids = [leg.wallet_id for leg in posting.holder_legs]
+        token = new_token()
+        held = True
+        try:
+            await self._wait_for_locks(wallet_ids, token, abandoned)
+        except GateUnavailableError as error:
+            held = False
+            if error.asked:
+                # Whether the locks were taken before Redis fell silent is unknown.
+                self._start(self._gate.release(wallet_ids, token=token, held=False))
+            self._go_on_without_gate()
+        try:
+            yield
+        finally:
+            if held:
+                # The answer does not wait for this trip.
+                self._start(self._gate.release(wallet_ids, token=token))
+
+    async def _wait_for_locks(
+        self, wallet_ids: Sequence[UUID], token: str, abandoned: asyncio.Event
+    ) -> None:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._lock_wait_ms / 1000
+        pause_ms = _LOCK_PAUSE_MIN_MS
         while True:
-            try:
-                granted = await self._gate.acquire([wallet_ids], token=token)
-            except GateUnavailableError:
-                self._go_on_without_gate()
-                return
+            granted = await self._gate.acquire([wallet_ids], token=token)
             if granted[0]:
                 return
-            if abandoned.is_set() or clock() >= deadline:
+            remaining_ms = (deadline - clock()) * 1000
+            if abandoned.is_set() or remaining_ms <= 0:
                 raise BusyError
-            # Waiters that woke together would collide again, so each sleeps its own time.
-            await pause(random.uniform(*_LOCK_PAUSE_MS), unless=abandoned)  # noqa: S311
+            # Waiters that woke together would collide again, so each sleeps its own
+            # time; and those who have waited for long ask less often, so that a
+            # crowd in front of one wallet does not keep everybody busy with asking.
+            wait_ms = pause_ms * random.uniform(0.5, 1)  # noqa: S311
+            await pause(min(wait_ms, remaining_ms), unless=abandoned)
+            pause_ms = min(pause_ms * _LOCK_PAUSE_GROWTH, _LOCK_PAUSE_MAX_MS)
 
     def _go_on_without_gate(self) -> None:
         LOCK_OUTAGES.labels(action=self._lock_outage.value).inc()
@@ -156,7 +178,7 @@ def _log_outcome(posting: Posting, outcome: Outcome) -> None:
         "operation",
         kind=posting.kind.value,
         outcome=result,
-        operation=str(outcome.operation.id) if outcome.operation else None,
+        operation_id=str(outcome.operation.id) if outcome.operation else None,
         replayed=outcome.replayed,
     )
 

@@ -35,6 +35,19 @@ function Bar({ signOut }) {
   );
 }
 
+// The keys under which GraphiQL keeps past requests, with their headers, whatever it is told about
+// persisting those. An access token typed there must not stay in the browser.
+const HISTORY = new Set(["graphiql:queries", "graphiql:favorites"]);
+
+function openStorage() {
+  const storage = GraphiQL.createLocalStorage({ namespace: NAMESPACE });
+  const { setItem } = storage;
+  const withoutHeaders = (name, value) => (name === "headers" ? undefined : value);
+  storage.setItem = (key, value) =>
+    setItem(key, HISTORY.has(key) ? JSON.stringify(JSON.parse(value, withoutHeaders)) : value);
+  return storage;
+}
+
 // GraphiQL gives the first of its default tabs no variables: it takes them from the storage.
 function seedFirstVisit(storage, [first]) {
   if (storage.getItem("graphiql:tabState") !== null) return;
@@ -42,11 +55,10 @@ function seedFirstVisit(storage, [first]) {
   storage.setItem("graphiql:variables", first.variables);
 }
 
-async function start() {
-  const root = document.getElementById("page");
+async function start(root) {
   const documents = await (await fetch(new URL("documents.json", import.meta.url))).json();
   const { fetcher, signOut } = createFetcher(root.dataset.endpoint, documents);
-  const storage = GraphiQL.createLocalStorage({ namespace: NAMESPACE });
+  const storage = openStorage();
   seedFirstVisit(storage, documents.tabs);
   ReactDOM.createRoot(root).render(
     element(
@@ -67,4 +79,10 @@ async function start() {
   );
 }
 
-await start();
+const root = document.getElementById("page");
+try {
+  await start(root);
+} catch (error) {
+  root.querySelector(".notice").textContent = `This page could not be loaded: ${error.message}.`;
+  throw error;
+}

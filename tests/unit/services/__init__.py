@@ -1,0 +1,1 @@
+"""Tests of services, as far as they do no I/O."""
