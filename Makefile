@@ -107,5 +107,5 @@ $(VENV)/.package: pyproject.toml $(VENV)/.servers
 	@$(RUN) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(ASSETS_STAMP): $(GRAPHIQL)/package-lock.json $(VENV)/.package
+$(ASSETS_STAMP): $(GRAPHIQL)/package-lock.json $(GRAPHIQL)/install.py $(VENV)/.package
 	@$(MAKE) --no-print-directory assets

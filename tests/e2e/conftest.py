@@ -7,7 +7,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.api import Api
+from tests.support.api import Account, Api
+from tests.support.observer import Observer
 from tests.support.servers import ApiServer, Databases
 from wallet.development import RedisServer
 
@@ -70,3 +71,28 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 def api(server: ApiServer, http: httpx.AsyncClient) -> Api:
     """A client of the shared server that is not signed in."""
     return Api(server.url, client=http)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def observer(database_url: str) -> AsyncIterator[Observer]:
+    """A second pair of eyes on the shared database, past the server."""
+    async with Observer.of(database_url) as observer:
+        yield observer
+
+
+@pytest_asyncio.fixture(scope="session")
+async def ada(server: ApiServer) -> AsyncIterator[Account]:
+    """Somebody with 100.00 EUR, for tests in which nothing may change."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        account = await Api(server.url, client=client).signup()
+        await account.api.topup(account.wallet_id, "100.00")
+        yield account
+
+
+@pytest_asyncio.fixture(scope="session")
+async def bob(server: ApiServer) -> AsyncIterator[Account]:
+    """Somebody else with 100.00 EUR, for tests in which nothing may change."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        account = await Api(server.url, client=client).signup()
+        await account.api.topup(account.wallet_id, "100.00")
+        yield account

@@ -113,6 +113,15 @@ class Api:
         headers = {"Authorization": f"Bearer {self.access_token}"} if self.access_token else {}
         return await self.client.post(f"{self.url}/graphql", json=body, headers=headers)
 
+    async def send_bytes(
+        self, content: bytes, *, content_type: str = "application/json"
+    ) -> httpx.Response:
+        """Send what may be no JSON at all."""
+        headers = {"Content-Type": content_type}
+        if self.access_token:
+            headers["Authorization"] = f"Bearer {self.access_token}"
+        return await self.client.post(f"{self.url}/graphql", content=content, headers=headers)
+
     async def run(self, document: str, **variables: Any) -> Any:
         """Send a document with one root field; return that field, where nothing went wrong."""
         answer = await self.post(document, **variables)

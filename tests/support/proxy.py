@@ -8,7 +8,7 @@ where in a conversation the network fails, and needs no clock to hit it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from urllib.parse import urlsplit, urlunsplit
@@ -229,10 +229,3 @@ async def proxy(url: str) -> AsyncIterator[Proxy]:
     finally:
         proxy.flow()
         await proxy.close()
-
-
-async def until(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
-    """Wait for something that this process does by itself to come about."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.002)

@@ -153,6 +153,12 @@ class BadRequestError(RequestError):
     code = "BAD_USER_INPUT"
 
 
+class TooComplexError(RequestError):
+    """Raised when one request would read more than a request may."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+
 class UnauthenticatedError(RequestError):
     """Raised when a field needs a signed-in user and the token is absent, expired or not ours."""
 

@@ -6,7 +6,6 @@ with the path of the field. Paths use the names of the services' arguments.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator
 
@@ -77,14 +76,24 @@ def check_metadata(metadata: object) -> str | None:
             raise InvalidInputError(f"At most {METADATA_DEPTH_MAX} levels deep.", field=field)
         if isinstance(value, str) and _UNSTORABLE.search(value):
             raise InvalidInputError("NUL and lone surrogates are not text.", field=field)
-        if isinstance(value, int) and not _INTEGER_MIN <= value <= _INTEGER_MAX:
-            raise InvalidInputError("Whole numbers have at most 64 bits.", field=field)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidInputError("Numbers are finite.", field=field)
+        if isinstance(value, int | float) and not _fits(value):
+            raise InvalidInputError("Numbers are within 64 bits.", field=field)
     text = json.dumps(metadata, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     if len(text.encode()) > METADATA_BYTES_MAX:
         raise InvalidInputError(f"At most {METADATA_BYTES_MAX} bytes.", field=field)
     return text
+
+
+def _fits(number: float) -> bool:
+    """
+    Tell whether a number comes back as it was sent.
+
+    A float beyond 64 bits may be what a reader of JSON made of a longer whole
+    number; NaN is smaller than nothing.
+    """
+    if isinstance(number, int):
+        return _INTEGER_MIN <= number <= _INTEGER_MAX
+    return abs(number) < _INTEGER_MAX
 
 
 def _walk(value: object, depth: int = 0) -> Iterator[tuple[object, int]]:

@@ -1,5 +1,6 @@
 """Requests to stop, from a terminal or another process."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -23,12 +24,15 @@ class StopSignals:
     def __init__(self, *, on_first: Callable[[], None]) -> None:
         self._on_first = on_first
         self._requested = False
+        self._has_terminal = os.isatty(0)
 
     def take_over(self) -> None:
         """Begin to note the signals, up to the end of the process; *on_first* is called once."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+            self._has_terminal = False
+        else:
             signal.signal(signal.SIGHUP, self._note)
 
     def wait_until(self, condition: Callable[[], bool], *, wait_s: float | None = None) -> bool:
@@ -53,10 +57,13 @@ class StopSignals:
         Raises:
             StopRequested: Somebody did.
         """
+        if self._has_terminal and not os.isatty(0):
+            # Where make leads the terminal's session, SIGHUP is for make alone, which keeps it.
+            self._note()
         if self._requested:
             raise StopRequested
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         if not self._requested:
             self._requested = True
             self._on_first()

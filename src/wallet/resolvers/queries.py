@@ -26,6 +26,7 @@ async def viewer(info: Info) -> User | None:
 async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
     """Return one of the viewer's wallets."""
     actor = await info.context.get_actor()
+    info.context.charge(1)
     wallet_id = find_id("Wallet", id)
     record = await find_wallet(actor, wallet_id) if wallet_id else None
     return Wallet.of(record) if record else None
@@ -34,6 +35,7 @@ async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
 async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002
     """Return an operation that one of the viewer's wallets has a part in."""
     actor = await info.context.get_actor()
+    info.context.charge(1)
     operation_id = find_id("Operation", id)
     record = await find_operation(actor, operation_id) if operation_id else None
     return Operation.of(record, actor.user_id) if record else None

@@ -14,6 +14,7 @@ from wallet.core.inputs import (
 )
 from wallet.schema.context import Info
 from wallet.schema.operations import Operation
+from wallet.schema.optional import given
 from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult
 from wallet.schema.transfers import (
     OpenWalletInput,
@@ -38,7 +39,7 @@ async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  
         actor=actor,
         currency=check_currency(input.currency, field=("currency",)),
         label=check_optional_text(
-            input.label or None, field=("label",), length_max=LABEL_LENGTH_MAX
+            given(input.label), field=("label",), length_max=LABEL_LENGTH_MAX
         ),
         idempotency_key=check_idempotency_key(input.idempotency_key),
     )

@@ -7,7 +7,9 @@ from uuid import UUID
 import strawberry
 
 from wallet.core.ids import to_global_id
+from wallet.schema.context import Info
 from wallet.schema.nodes import Node
+from wallet.schema.optional import given
 from wallet.schema.paging import read_page
 from wallet.schema.scalars import CurrencyCode
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
@@ -48,6 +50,7 @@ class User(Node):
     @strawberry.field(description="The user's wallets, oldest first.")
     async def wallets(
         self,
+        info: Info,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -56,11 +59,12 @@ class User(Node):
         """Load a page of wallets."""
         page = read_page(
             self.user_id,
-            first=first if first is not strawberry.UNSET else None,
-            after=after or None,
-            last=last if last is not strawberry.UNSET else None,
-            before=before or None,
+            first=given(first),
+            after=given(after),
+            last=given(last),
+            before=given(before),
         )
+        info.context.charge(page.limit)
         return WalletConnection.of(self.user_id, await list_wallets(self.user_id), page)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 
 import strawberry
 
-from wallet.core.errors import UnauthenticatedError
+from wallet.core.errors import TooComplexError, UnauthenticatedError
 from wallet.core.logging import note
 from wallet.core.settings import Settings
 from wallet.services.actors import Actor
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
+
+ROWS_MAX = 5_000
+"""Most rows that one request may ask for: page sizes count, whether the pages are full or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class Context:
         access_token: As it was sent; None when there was none.
         address: Where the request comes from.
         actor: The signed-in user, once somebody asked for it.
+        rows_left: How many rows the request may still read.
     """
 
     services: Services
     access_token: str | None
     address: str
     actor: Actor | None = None
+    rows_left: int = ROWS_MAX
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find_actor(self) -> Actor | None:
@@ -68,6 +73,17 @@ class Context:
         if actor is None:
             raise UnauthenticatedError
         return actor
+
+    def charge(self, rows: int) -> None:
+        """
+        Account for rows that a field is about to read.
+
+        Raises:
+            TooComplexError: The request has asked for more than ROWS_MAX.
+        """
+        self.rows_left -= rows
+        if self.rows_left < 0:
+            raise TooComplexError(f"One request reads at most {ROWS_MAX} rows.")
 
 
 Info = strawberry.Info[Context, None]

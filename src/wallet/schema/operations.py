@@ -1,8 +1,7 @@
 """Operations, their parties, and the operation report."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Self
 from uuid import UUID
 
 import orjson
@@ -11,13 +10,12 @@ from strawberry.scalars import JSON
 
 from wallet.core.ids import to_global_id
 from wallet.schema.nodes import ErrorCode, Money, Node, OperationKind, OperationStatus
+from wallet.schema.optional import given
 from wallet.schema.paging import PageArguments, PageInfo, to_cursor
 from wallet.schema.scalars import CurrencyCode
 from wallet.services import statements
 from wallet.services.ledger import OperationRecord, WalletRecord
 from wallet.services.ledger import Party as PartyRecord
-
-T = TypeVar("T")
 
 
 def mask_email(email: str) -> str:
@@ -136,11 +134,12 @@ class OperationFilter:
 
     def read(self) -> statements.Filter:
         """Return the conditions as the service takes them."""
+        kinds, statuses = given(self.kinds), given(self.statuses)
         return statements.Filter(
-            kinds=_given(self.kinds),
-            statuses=_given(self.statuses),
-            from_=self.from_ or None,
-            until=self.until or None,
+            kinds=None if kinds is None else tuple(kinds),
+            statuses=None if statuses is None else tuple(statuses),
+            from_=given(self.from_),
+            until=given(self.until),
         )
 
 
@@ -177,7 +176,3 @@ async def load_operations(
         wallet=wallet,
         filter=filter_,
     )
-
-
-def _given(values: Sequence[T] | None) -> tuple[T, ...] | None:
-    return tuple(values) if values is not None and values is not strawberry.UNSET else None

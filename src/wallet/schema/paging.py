@@ -11,12 +11,14 @@ from uuid import UUID
 import strawberry
 
 from wallet.core.errors import BadRequestError
-from wallet.core.money import AMOUNT_MINOR_MAX
 
 PAGE_LENGTH_DEFAULT = 20
 PAGE_LENGTH_MAX = 100
 
 _CURSOR = struct.Struct(">16sQ")
+
+# Well within a BIGINT, so that the neighbours of a position are too.
+_POSITION_MAX = 2**62
 
 
 @strawberry.type(description="Where a page stands in its list.")
@@ -84,6 +86,8 @@ def _read_cursor(list_id: UUID, cursor: str) -> int:
         list_bytes, position = _CURSOR.unpack(raw)
     except (binascii.Error, ValueError, struct.error):
         raise BadRequestError("This is no cursor.") from None
-    if list_bytes != list_id.bytes or not 0 < position <= AMOUNT_MINOR_MAX:
+    known = list_bytes == list_id.bytes and 0 < position <= _POSITION_MAX
+    # A position has one cursor: other spellings of the same bytes are refused.
+    if not known or to_cursor(list_id, position) != cursor:
         raise BadRequestError("This is no cursor of this list.")
     return int(position)

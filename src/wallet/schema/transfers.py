@@ -11,6 +11,7 @@ from wallet.core.inputs import (
     check_optional_text,
 )
 from wallet.schema.operations import Operation
+from wallet.schema.optional import given
 from wallet.schema.scalars import CurrencyCode, DecimalText
 from wallet.schema.wallets import Wallet
 from wallet.services.transfers import Note
@@ -88,9 +89,9 @@ def read_note(input_: TopupInput | TransferInput) -> Note:
     return Note(
         idempotency_key=check_idempotency_key(input_.idempotency_key),
         description=check_optional_text(
-            input_.description or None, field=("description",), length_max=DESCRIPTION_LENGTH_MAX
+            given(input_.description), field=("description",), length_max=DESCRIPTION_LENGTH_MAX
         ),
-        metadata=check_metadata(None if input_.metadata is strawberry.UNSET else input_.metadata),
+        metadata=check_metadata(given(input_.metadata)),
     )
 
 

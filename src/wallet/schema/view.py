@@ -4,6 +4,7 @@ The HTTP view: GraphQL over HTTP on Starlette.
 What a body may look like, what an error may say, and who is asking.
 """
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,10 @@ from wallet.schema.root import Schema
 from wallet.services.database import is_unreachable
 
 _ERRORS_SHOWN_MAX = 10
+
+# GraphQL's own errors end with the value that was sent, in Python's spelling: a
+# client knows it, and a password may be part of it.
+_VALUE = re.compile(r"(?P<kept>, found|cannot represent [^:]*value): .*", re.DOTALL)
 
 log = get_logger(__name__)
 
@@ -127,7 +132,7 @@ def _refuse(message: str, *, status: int) -> Response:
 
 def _show(error: GraphQLError) -> dict[str, Any]:
     """Write one error with a code; a bug is masked, with an id that the log has too."""
-    shown: dict[str, Any] = {"message": error.message}
+    shown: dict[str, Any] = {"message": _without_value(error.message)}
     if error.locations:
         shown["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:
@@ -168,3 +173,9 @@ def _code_of(error: GraphQLError) -> str:
     if error.message.startswith("Syntax Error"):
         return "GRAPHQL_PARSE_FAILED"
     return "BAD_USER_INPUT" if error.message.startswith("Variable") else "GRAPHQL_VALIDATION_FAILED"
+
+
+def _without_value(message: str) -> str:
+    """Take the sent value out of a message of GraphQL's own."""
+    message = _VALUE.sub(lambda match: f"{match['kept'].removesuffix(', found')}.", message)
+    return message.replace("not to be None.", "not to be null.")

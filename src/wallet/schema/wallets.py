@@ -8,8 +8,10 @@ from uuid import UUID
 import strawberry
 
 from wallet.core.ids import to_global_id
+from wallet.schema.context import Info
 from wallet.schema.nodes import Money, Node, WalletStatus
 from wallet.schema.operations import OperationConnection, OperationFilter, load_operations
+from wallet.schema.optional import given
 from wallet.schema.paging import PageArguments, PageInfo, read_page, to_cursor
 from wallet.schema.scalars import CurrencyCode
 from wallet.services.ledger import WalletRecord
@@ -69,6 +71,7 @@ class Wallet(Node):
     )
     async def operations(
         self,
+        info: Info,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -78,11 +81,12 @@ class Wallet(Node):
         """Load a page of the statement."""
         page = read_page(
             self.record.id,
-            first=first if first is not strawberry.UNSET else None,
-            after=after or None,
-            last=last if last is not strawberry.UNSET else None,
-            before=before or None,
+            first=given(first),
+            after=given(after),
+            last=given(last),
+            before=given(before),
         )
+        info.context.charge(page.limit)
         return await load_operations(
             self.record,
             page,

@@ -56,7 +56,7 @@ def normalise_email(email: str) -> str | None:
     """
     Return the one spelling of an address under which it is stored; None when it is none.
 
-    Case is folded in both parts: nobody has two accounts that differ by it.
+    Both parts are in lower case: nobody has two accounts that differ by it.
     """
     try:
         checked = email_validator.validate_email(
@@ -64,7 +64,8 @@ def normalise_email(email: str) -> str | None:
         )
     except (email_validator.EmailNotValidError, ValueError):
         return None
-    return checked.normalized.casefold()
+    # Lower case and no more: casefold() would make strasse of straße, another domain.
+    return checked.normalized.lower()
 
 
 async def signup(

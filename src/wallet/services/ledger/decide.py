@@ -140,12 +140,14 @@ class _Book:
     # -- 2 and 3: what is refused before it becomes an operation -------------------------
 
     def _find_refusal(self, posting: Posting) -> WalletError | None:
+        # The actor's side first: somebody else's wallet gives the same answer as none,
+        # whatever stands on the other side.
+        own = self.wallets.get(posting.wallet_id)
+        if own is None or posting.owner_id not in {None, own.owner_id}:
+            return WalletNotFoundError(wallet_id=posting.wallet_id)
         for leg in posting.holder_legs:
             if leg.wallet_id not in self.wallets:
                 return WalletNotFoundError(wallet_id=leg.wallet_id)
-        owner_id = self.wallets[posting.wallet_id].owner_id
-        if posting.owner_id not in {None, owner_id}:
-            return WalletNotFoundError(wallet_id=posting.wallet_id)
         for wallet in self._wallets_of(posting):
             if wallet.currency != posting.currency:
                 return CurrencyMismatchError(expected=wallet.currency)

@@ -1,7 +1,6 @@
 """A ledger without a database: what one decision wrote is what the next one reads."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,9 @@ class Memory:
 
     def copy(self) -> "Memory":
         """Return a second ledger that stands where this one does."""
-        return deepcopy(self)
+        return Memory(
+            dict(self.wallets), dict(self.known), list(self.operations), list(self.entries)
+        )
 
     def decide(self, *postings: Posting, now: datetime = NOW) -> Decision:
         """Decide on a round, and write nothing."""

@@ -1,0 +1,113 @@
+"""A second pair of eyes on a database: what is in it, who waits in it, and rows held against us."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+
+from tests.support.waiting import until
+
+_TABLES = ("users", "sessions", "wallets", "operations", "entries")
+
+_WALLETS = """
+SELECT id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at, status
+  FROM wallets ORDER BY id
+"""
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+"""
+
+
+class Observer:
+    """Reads a database through a connection of its own, past all of our code."""
+
+    def __init__(self, url: str, connection: asyncpg.Connection) -> None:
+        self._url = url
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, url: str) -> AsyncIterator[Self]:
+        """Connect for the body."""
+        connection = await asyncpg.connect(url)
+        try:
+            yield cls(url, connection)
+        finally:
+            await connection.close()
+
+    async def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        """Run one statement and return its rows."""
+        rows: list[asyncpg.Record] = await self._connection.fetch(sql, *values)
+        return rows
+
+    async def value(self, sql: str, *values: object) -> Any:
+        """Run one statement and return the one value that it gives."""
+        return await self._connection.fetchval(sql, *values)
+
+    async def balance_minor(self, wallet_id: UUID) -> int:
+        """Read the balance in a wallet's row."""
+        return int(
+            await self.value("SELECT balance_minor FROM wallets WHERE id = $1", wallet_id)
+        )
+
+    async def snapshot(self) -> tuple[dict[str, int], list[tuple[object, ...]]]:
+        """Return how many rows each table has, and all that a wallet's row says of its money."""
+        counts = {
+            table: int(await self.value(f"SELECT count(*) FROM {table}")) for table in _TABLES
+        }
+        return counts, [tuple(row) for row in await self.fetch(_WALLETS)]
+
+    @asynccontextmanager
+    async def nothing_changes(self) -> AsyncIterator[None]:
+        """Assert that balances and row counts are after the body what they were before it."""
+        before = await self.snapshot()
+        yield
+        assert await self.snapshot() == before
+
+    @asynccontextmanager
+    async def rows_held(self, *wallet_ids: UUID) -> AsyncIterator[asyncpg.Connection]:
+        """Hold the rows of wallets, in this order, in a transaction that is rolled back."""
+        connection = await asyncpg.connect(self._url)
+        try:
+            async with connection.transaction():
+                for wallet_id in wallet_ids:
+                    await lock_row(connection, wallet_id)
+                yield connection
+                raise _RollBackError
+        except _RollBackError:
+            pass
+        finally:
+            connection.terminate()
+
+    async def is_row_held(self, wallet_id: UUID) -> bool:
+        """Tell whether somebody holds the row of a wallet."""
+        try:
+            async with self._connection.transaction():
+                await lock_row(self._connection, wallet_id, nowait=True)
+        except asyncpg.LockNotAvailableError:
+            return True
+        return False
+
+    async def until_waiting(self, count: int) -> None:
+        """Wait until so many others wait for a lock in this database."""
+
+        async def enough() -> bool:
+            return int(await self.value(_WAITING)) >= count
+
+        await until(enough)
+
+
+async def lock_row(
+    connection: asyncpg.Connection, wallet_id: UUID, *, nowait: bool = False
+) -> None:
+    """Lock a wallet's row as somebody does who is about to write it."""
+    suffix = "NOWAIT" if nowait else ""
+    await connection.execute(f"SELECT FROM wallets WHERE id = $1 FOR UPDATE {suffix}", wallet_id)
+
+
+class _RollBackError(Exception):
+    """Raised to end a transaction without a trace."""
