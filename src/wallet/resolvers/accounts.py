@@ -33,7 +33,7 @@ async def signup(info: Info, input: SignupInput) -> SignupResult:  # noqa: A002
     )
     return SignupPayload(
         user=User.of(signed_up.user.id, signed_up.user),
-        wallet=Wallet.of(signed_up.wallet),
+        wallet=Wallet.of(signed_up.wallet, signed_up.user.id),
         session=Session.of(signed_up.session),
     )
 

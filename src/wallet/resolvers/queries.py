@@ -29,7 +29,7 @@ async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
     info.context.charge(1)
     wallet_id = find_id("Wallet", id)
     record = await find_wallet(actor, wallet_id) if wallet_id else None
-    return Wallet.of(record) if record else None
+    return Wallet.of(record, actor.user_id) if record else None
 
 
 async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002

@@ -43,7 +43,7 @@ async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  
         ),
         idempotency_key=check_idempotency_key(input.idempotency_key),
     )
-    return OpenWalletPayload(wallet=Wallet.of(wallet))
+    return OpenWalletPayload(wallet=Wallet.of(wallet, actor.user_id))
 
 
 async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
@@ -88,6 +88,6 @@ def _payload(outcome: Outcome, actor: Actor) -> OperationPayload:
         raise AssertionError("a completed posting has an operation and a wallet")
     return OperationPayload(
         operation=Operation.of(outcome.operation, actor.user_id),
-        wallet=Wallet.of(outcome.wallet),
+        wallet=Wallet.of(outcome.wallet, actor.user_id),
         replayed=outcome.replayed,
     )

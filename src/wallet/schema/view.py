@@ -127,6 +127,7 @@ def _refuse(message: str, *, status: int) -> Response:
     return JSONResponse(
         {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]},
         status_code=status,
+        headers={"Allow": "GET, POST"} if status == 405 else None,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import strawberry
 
+from wallet.core.errors import ForbiddenError
 from wallet.core.ids import to_global_id
 from wallet.schema.context import Info
 from wallet.schema.nodes import Money, Node, WalletStatus
@@ -37,7 +38,7 @@ Where = Annotated[
 
 @strawberry.type(description="One holder's money in one currency.")
 class Wallet(Node):
-    """A wallet, as its owner sees it."""
+    """A wallet, as a viewer sees it."""
 
     currency: CurrencyCode = strawberry.field(description="What it holds; never changes.")
     label: str | None = strawberry.field(description="The owner's own name for it.")
@@ -47,10 +48,11 @@ class Wallet(Node):
     available: Money = strawberry.field(description="What can be spent now.")
     created_at: datetime = strawberry.field(description="When it was opened.")
     record: strawberry.Private[WalletRecord]
+    viewer_id: strawberry.Private[UUID]
 
     @classmethod
-    def of(cls, record: WalletRecord) -> Self:
-        """Show *record* to its owner."""
+    def of(cls, record: WalletRecord, viewer_id: UUID) -> Self:
+        """Show *record* to a viewer: its owner, or an operator who has just topped it up."""
         return cls(
             id=strawberry.ID(to_global_id("Wallet", record.id)),
             currency=CurrencyCode(record.currency),
@@ -61,6 +63,7 @@ class Wallet(Node):
             available=Money.of(record.available_minor, record.currency),
             created_at=record.created_at,
             record=record,
+            viewer_id=viewer_id,
         )
 
     @strawberry.field(
@@ -78,7 +81,9 @@ class Wallet(Node):
         before: Before = strawberry.UNSET,
         where: Where = strawberry.UNSET,
     ) -> OperationConnection:
-        """Load a page of the statement."""
+        """Load a page of the statement; only its owner reads it."""
+        if self.viewer_id != self.record.owner_id:
+            raise ForbiddenError("Only its owner reads a wallet's statement.")
         page = read_page(
             self.record.id,
             first=given(first),
@@ -91,8 +96,7 @@ class Wallet(Node):
             self.record,
             page,
             where.read() if where else Filter(),
-            # Whoever sees a wallet's statement is its owner.
-            viewer_id=self.record.owner_id,
+            viewer_id=self.viewer_id,
         )
 
 
@@ -122,7 +126,7 @@ class WalletConnection:
         else:
             end = min(end, start + page.limit)
         edges = [
-            WalletEdge(cursor=to_cursor(owner_id, position), node=Wallet.of(wallet))
+            WalletEdge(cursor=to_cursor(owner_id, position), node=Wallet.of(wallet, owner_id))
             for position, wallet in enumerate(wallets[start:end], start + 1)
         ]
         return cls(

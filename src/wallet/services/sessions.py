@@ -31,6 +31,16 @@ INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at
 VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
 """
 
+# Whoever uses, reuses or ends a user's tokens goes one by one: a statement that
+# waited for a token's row would not see the successor made in the meantime.
+_LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
+_LOCK_USER_OF_TOKEN = """
+SELECT users.id FROM users
+  JOIN sessions ON sessions.user_id = users.id
+ WHERE sessions.token_hash = $1
+   FOR NO KEY UPDATE OF users
+"""
+
 _USE = """
 WITH used AS (
     UPDATE sessions SET used_at = now()
@@ -107,6 +117,7 @@ async def refresh_session(refresh_token: str, *, secret_key: str) -> IssuedSessi
     token_hash = hash_refresh_token(refresh_token)
 
     async def exchange(connection: Connection) -> IssuedSession | None:
+        await connection.execute_query_dict(_LOCK_USER_OF_TOKEN, [token_hash])
         rows = await connection.execute_query_dict(_USE, [token_hash])
         if not rows:
             ended, _ = await connection.execute_query(_END_FAMILY_OF_REUSED, [token_hash])
@@ -156,6 +167,7 @@ async def end_sessions(actor: Actor, *, everywhere: bool) -> int:
     family_id = None if everywhere else actor.family_id
 
     async def end(connection: Connection) -> int:
+        await connection.execute_query_dict(_LOCK_USER, [actor.user_id])
         rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
         return int(rows[0]["families"])
 
