@@ -9,10 +9,14 @@ import pytest_asyncio
 
 from tests.support.api import Account, Api
 from tests.support.observer import Observer
+from tests.support.sender import Sender
 from tests.support.servers import ApiServer, Databases
 from wallet.development import RedisServer
 
 StartServer = Callable[..., ApiServer]
+
+# Reading the certificates of all authorities takes longer than most tests, and none is needed.
+_SSL_CONTEXT = httpx.create_ssl_context()
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -63,7 +67,7 @@ def start_server(database_url: str, redis: RedisServer, tmp_path: Path) -> Itera
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client with room for many requests at once."""
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
+    async with httpx.AsyncClient(timeout=30, limits=limits, verify=_SSL_CONTEXT) as client:
         yield client
 
 
@@ -83,7 +87,7 @@ async def observer(database_url: str) -> AsyncIterator[Observer]:
 @pytest_asyncio.fixture(scope="session")
 async def ada(server: ApiServer) -> AsyncIterator[Account]:
     """Somebody with 100.00 EUR, for tests in which nothing may change."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, verify=_SSL_CONTEXT) as client:
         account = await Api(server.url, client=client).signup()
         await account.api.topup(account.wallet_id, "100.00")
         yield account
@@ -92,7 +96,13 @@ async def ada(server: ApiServer) -> AsyncIterator[Account]:
 @pytest_asyncio.fixture(scope="session")
 async def bob(server: ApiServer) -> AsyncIterator[Account]:
     """Somebody else with 100.00 EUR, for tests in which nothing may change."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, verify=_SSL_CONTEXT) as client:
         account = await Api(server.url, client=client).signup()
         await account.api.topup(account.wallet_id, "100.00")
         yield account
+
+
+@pytest.fixture
+def sender(ada: Account, bob: Account) -> Sender:
+    """Ada's mutations, and what she may get wrong in them."""
+    return Sender(ada, bob)

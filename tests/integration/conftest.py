@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 import redis.asyncio
 
-from tests.support.factories import Factory
+from tests.support.factories import Factory, Pair
+from tests.support.observer import Observer
 from tests.support.servers import SECRET_KEY, Databases
 from wallet.core.settings import LockOutage, Settings, Switch
 from wallet.development import RedisServer
@@ -61,3 +62,16 @@ def limiter(redis_client: redis.asyncio.Redis) -> RateLimiter:
 def factory(ledger: Ledger, settings: Settings) -> Factory:
     """Makes users and wallets with money."""
     return Factory(ledger, settings)
+
+
+@pytest_asyncio.fixture
+async def pair(factory: Factory) -> Pair:
+    """Ada's wallet with 10.00 EUR, and Bob's with nothing."""
+    return await Pair.create(factory)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def observer(settings: Settings, database: None) -> AsyncIterator[Observer]:
+    """Reads the shared database past all of our code."""
+    async with Observer.of(settings.database_url) as observer:
+        yield observer

@@ -55,8 +55,8 @@ class Keys:
 
     async def holder(self, wallet_id: UUID) -> str | None:
         """Return the token that holds a wallet."""
-        value: bytes | None = await self._client.get(f"{PREFIX}{wallet_id}")
-        return value.decode() if value else None
+        value = await self._client.get(f"{PREFIX}{wallet_id}")
+        return value.decode() if isinstance(value, bytes) else value
 
     async def ttl_ms(self, wallet_id: UUID) -> int:
         """Return how long a wallet stays locked; -2 when it is not, -1 when for good."""

@@ -1,5 +1,7 @@
 """Test data, made by the services themselves."""
 
+from dataclasses import dataclass
+from typing import Self
 from uuid import UUID, uuid4
 
 from tests.support.servers import SECRET_KEY
@@ -110,3 +112,37 @@ class Factory:
             table: (await fetch(f"SELECT count(*) AS rows FROM {table}"))[0]["rows"]
             for table in ("users", "sessions", "wallets", "operations", "entries")
         }
+
+
+@dataclass(slots=True, kw_only=True)
+class Pair:
+    """Two wallets in euro, the first with 10.00 in it, and how their owners pay each other."""
+
+    factory: Factory
+    ada: Actor
+    bob: Actor
+    source_id: UUID
+    target_id: UUID
+
+    @classmethod
+    async def create(cls, factory: Factory) -> Self:
+        """Make both users and their wallets."""
+        ada, source = await factory.create_wallet(balance="10.00 EUR")
+        bob, target = await factory.create_wallet()
+        return cls(factory=factory, ada=ada, bob=bob, source_id=source.id, target_id=target.id)
+
+    async def pay(
+        self, money: str = "2.50 EUR", *, key: str | None = None, ledger: Ledger | None = None
+    ) -> Outcome:
+        """Let Ada pay Bob."""
+        return await self.factory.transfer(
+            self.ada, self.source_id, self.target_id, money, key=key, ledger=ledger
+        )
+
+    async def pay_back(
+        self, money: str = "2.50 EUR", *, key: str | None = None, ledger: Ledger | None = None
+    ) -> Outcome:
+        """Let Bob pay Ada."""
+        return await self.factory.transfer(
+            self.bob, self.target_id, self.source_id, money, key=key, ledger=ledger
+        )

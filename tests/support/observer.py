@@ -50,9 +50,7 @@ class Observer:
 
     async def balance_minor(self, wallet_id: UUID) -> int:
         """Read the balance in a wallet's row."""
-        return int(
-            await self.value("SELECT balance_minor FROM wallets WHERE id = $1", wallet_id)
-        )
+        return int(await self.value("SELECT balance_minor FROM wallets WHERE id = $1", wallet_id))
 
     async def snapshot(self) -> tuple[dict[str, int], list[tuple[object, ...]]]:
         """Return how many rows each table has, and all that a wallet's row says of its money."""

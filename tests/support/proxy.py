@@ -164,10 +164,10 @@ class Proxy:
             # Whichever side ends first ends both.
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            server_writer.transport.abort()
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            server_writer.transport.abort()
 
     async def _pass_requests(
         self,

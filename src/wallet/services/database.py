@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import TransactionContextPooled
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, IntegrityError
@@ -27,6 +27,7 @@ STATEMENT_TIMEOUT_MS = 3_000
 """Longest run of one statement, waiting for row locks included."""
 
 _CONNECT_TIMEOUT_S = 3.0
+_ANSWER_TIMEOUT_S = 10.0
 _IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 
 TRANSACTION_DEADLINE_S = 5.0
@@ -36,6 +37,7 @@ TRIES_MAX = 6
 """How often a transaction is run again after PostgreSQL undid it."""
 
 _BACKOFF_MS = 5.0
+_ROLLBACK_TIMEOUT_S = 1.0
 
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """40001 and 40P01: PostgreSQL undid the transaction and asks to run it again."""
@@ -102,6 +104,7 @@ def tortoise_config(settings: Settings, *, for_migrations: bool = False) -> dict
                     "minsize": 1,
                     "maxsize": settings.database_pool_size,
                     "timeout": _CONNECT_TIMEOUT_S,
+                    "command_timeout": None if for_migrations else _ANSWER_TIMEOUT_S,
                     "reset": _reset,
                     "server_settings": server_settings,
                 },
@@ -165,48 +168,74 @@ def connection() -> Connection:
     return get_connection(CONNECTION)
 
 
+class CommitLostError(Exception):
+    """Raised when PostgreSQL went away in COMMIT: whether it took effect is unknown."""
+
+
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
     """
     Run the body in one READ COMMITTED transaction: commit at its end, roll back on any error.
 
-    Tortoise 1.1.9 leaks when it is cancelled, or fails, while it begins: neither
-    the connection nor the context variable is given back, and a few of these
-    empty the pool. Both are given back here.
+    Tortoise's own context manager is entered, and not left. When it is cancelled
+    or fails while it begins, it gives back neither the connection nor the context
+    variable, and a few of these empty the pool; and when the network falls
+    silent, it waits for ever: for ROLLBACK, or for a cancelled statement to end.
+
+    Raises:
+        CommitLostError: The connection was lost in COMMIT.
     """
     context = in_transaction(CONNECTION)
+    if not isinstance(context, TransactionContextPooled):
+        raise AssertionError("a transaction inside a transaction")
     try:
         client = await context.__aenter__()
+        try:
+            yield client
+        except Exception:
+            async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
+                await client.rollback()
+            raise
+        await _commit(client)
     except BaseException:
-        if isinstance(context, TransactionContextPooled):
-            await _give_back(context)
+        # A transaction that was rolled back leaves a good connection; of any other
+        # it is not known how far it came, and the pool makes a new one.
+        await _give_back(context, usable=getattr(context.client, "_finalized", False))
         raise
+    await _give_back(context, usable=True)
+
+
+async def _commit(client: TransactionalDBClient) -> None:
     try:
-        yield client
-    except BaseException as error:
-        await context.__aexit__(type(error), error, error.__traceback__)
+        await client.commit()
+    except Exception as error:
+        if is_unreachable(error):
+            raise CommitLostError from error
         raise
-    else:
-        await context.__aexit__(None, None, None)
 
 
-async def _give_back(context: TransactionContextPooled) -> None:
-    """Undo what a transaction's failed begin had taken already."""
+async def _give_back(context: TransactionContextPooled, *, usable: bool) -> None:
+    """Give back what a transaction took: the context variable, and its connection."""
     get_connections().reset(getattr(context, "token", None))
     borrowed = context.client._connection  # noqa: SLF001  (Tortoise has no other name for it)
     if borrowed is not None:
-        # How far BEGIN came is unknown: the pool replaces the connection.
-        borrowed.terminate()
+        if not usable:
+            borrowed.terminate()
         pool = context.client._parent._pool  # noqa: SLF001
-        await asyncio.shield(pool.release(borrowed))
+        await pool.release(borrowed)
 
 
-async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T:
+async def run_transaction(
+    work: Callable[[Connection], Awaitable[T]], *, finds_itself: bool = False
+) -> T:
     """
     Run *work* in one transaction, again where PostgreSQL undid it.
 
-    What *work* raises rolls back and goes on up. A COMMIT whose answer was lost
-    is run again too: *work* must find by its own id or key what it did before.
+    What *work* raises rolls back and goes on up.
+
+    Args:
+        finds_itself: Whether *work*, run again, finds by its own id or key what
+            it did before; then a COMMIT whose answer was lost is run again too.
 
     Raises:
         BusyError: Row locks, or PostgreSQL's own word to try again, stood in
@@ -230,8 +259,11 @@ async def run_transaction(work: Callable[[Connection], Awaitable[T]]) -> T:
                     log.info("transaction undone", error=type(error).__name__, attempt=attempt)
                 except _TIMED_OUT as error:
                     raise BusyError from error
-                except _UNREACHABLE as error:
-                    if not is_unreachable(error):
+                except (*_UNREACHABLE, CommitLostError) as error:
+                    lost = isinstance(error, CommitLostError)
+                    if lost and not finds_itself:
+                        raise ServiceUnavailableError from error
+                    if not lost and not is_unreachable(error):
                         raise
                     failure = ServiceUnavailableError()
                     log.warning("database is away", error=type(error).__name__, attempt=attempt)

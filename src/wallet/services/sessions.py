@@ -34,7 +34,7 @@ VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
 # Whoever uses, reuses or ends a user's tokens goes one by one: a statement that
 # waited for a token's row would not see the successor made in the meantime.
 _LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
-_LOCK_USER_OF_TOKEN = """
+_LOCK_OWNER_OF_HASH = """
 SELECT users.id FROM users
   JOIN sessions ON sessions.user_id = users.id
  WHERE sessions.token_hash = $1
@@ -117,7 +117,7 @@ async def refresh_session(refresh_token: str, *, secret_key: str) -> IssuedSessi
     token_hash = hash_refresh_token(refresh_token)
 
     async def exchange(connection: Connection) -> IssuedSession | None:
-        await connection.execute_query_dict(_LOCK_USER_OF_TOKEN, [token_hash])
+        await connection.execute_query_dict(_LOCK_OWNER_OF_HASH, [token_hash])
         rows = await connection.execute_query_dict(_USE, [token_hash])
         if not rows:
             ended, _ = await connection.execute_query(_END_FAMILY_OF_REUSED, [token_hash])
@@ -171,6 +171,6 @@ async def end_sessions(actor: Actor, *, everywhere: bool) -> int:
         rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
         return int(rows[0]["families"])
 
-    ended = await run_transaction(end)
+    ended = await run_transaction(end, finds_itself=True)
     log.info("logout", sessions_ended=ended)
     return ended

@@ -88,7 +88,7 @@ async def open_wallet(
             request_hash=request_hash,
         )
 
-    wallet = await run_transaction(work)
+    wallet = await run_transaction(work, finds_itself=True)
     log.info("wallet opened", wallet=str(wallet.id), currency=currency)
     return wallet
 

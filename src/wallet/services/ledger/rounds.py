@@ -102,7 +102,7 @@ class Ledger:
                 if abandoned.is_set():
                     raise BusyError
                 outcomes = await run_transaction(
-                    lambda connection: _carry_out(connection, [posting])
+                    lambda connection: _carry_out(connection, [posting]), finds_itself=True
                 )
         except (BusyError, ServiceUnavailableError) as error:
             _log_unanswered(posting, error)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from tests.unit.services.ledger.memory import Memory
 from tests.unit.services.ledger.samples import (
@@ -26,14 +27,12 @@ from wallet.services.ledger import Posting, WalletRecord
 
 CURRENCIES = ("EUR", "JPY", "KWD")
 OWNERS = (ADA, BOB, UUID(int=0xCA7))
-
-# Nobody has these; people ask for them all the same.
-NOBODYS_WALLETS = (make_wallet(ADA), make_wallet(BOB, currency="JPY"))
+KINDS = ("transfer", "topup", "topup by operator", "withdrawal", "opening")
 
 _SMALL = st.integers(0, 1_000)
 _HUGE = st.integers(BIGINT_MAX - 1_000, BIGINT_MAX)
-_STATUSES = st.sampled_from([WalletStatus.ACTIVE] * 8 + [WalletStatus.FROZEN, WalletStatus.CLOSED])
-_KEYS = st.sampled_from(["a", "b", "c", None])
+_SOMETIMES = st.one_of(*[st.just(0)] * 3, _SMALL, _SMALL, _HUGE)
+_INSTANTS = st.integers(-5_000_000, 5_000_000).map(lambda us: NOW + timedelta(microseconds=us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,100 +44,184 @@ class Scenario:
     now: datetime
 
 
-def instants() -> SearchStrategy[datetime]:
-    """Instants around NOW: clocks differ, and go back."""
-    return st.integers(-5_000_000, 5_000_000).map(lambda us: NOW + timedelta(microseconds=us))
+class WalletShape(NamedTuple):
+    """
+    What a wallet is made from.
+
+    Attributes:
+        balance: How far the balance is from the least that its held money and
+            overdraft allow; negative counts from the most.
+    """
+
+    owner_id: UUID
+    currency: str
+    status: WalletStatus
+    held_minor: int
+    overdraft_minor: int
+    balance: int
+    last_entry_at: datetime
+
+    def make(self) -> WalletRecord:
+        """Make a wallet that the table's constraints allow."""
+        lowest_minor = max(self.held_minor - self.overdraft_minor, -BIGINT_MAX)
+        return make_wallet(
+            self.owner_id,
+            currency=self.currency,
+            status=self.status,
+            balance_minor=(
+                min(lowest_minor + self.balance, BIGINT_MAX)
+                if self.balance >= 0
+                else max(BIGINT_MAX + self.balance + 1, lowest_minor)
+            ),
+            held_minor=self.held_minor,
+            overdraft_minor=self.overdraft_minor,
+            last_sequence=abs(self.balance),
+            head_hash=bytes([self.balance % 256]) * 32,
+            last_entry_at=self.last_entry_at,
+        )
 
 
-@st.composite
-def wallets(draw: DrawFn) -> WalletRecord:
-    """A wallet that the table's constraints allow."""
-    held_minor = draw(st.one_of(st.just(0), _SMALL, _HUGE))
-    overdraft_minor = draw(st.one_of(st.just(0), _SMALL, _HUGE))
-    lowest_minor = max(held_minor - overdraft_minor, -BIGINT_MAX)
-    return make_wallet(
-        draw(st.sampled_from(OWNERS)),
-        currency=draw(st.sampled_from(("EUR", *CURRENCIES))),
-        status=draw(_STATUSES),
-        balance_minor=draw(
-            st.one_of(
-                st.integers(lowest_minor, min(lowest_minor + 1_000, BIGINT_MAX)),
-                st.integers(max(lowest_minor, BIGINT_MAX - 1_000), BIGINT_MAX),
-            )
-        ),
-        held_minor=held_minor,
-        overdraft_minor=overdraft_minor,
-        last_sequence=draw(st.integers(0, 1_000_000)),
-        head_hash=draw(st.binary(min_size=32, max_size=32)),
-        last_entry_at=draw(instants()),
-    )
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """What is wrong with a request, if anything: None is what fits the wallet."""
+
+    actor_id: UUID | None = None
+    currency: str | None = None
+    wallet: WalletRecord | None = None
+    other: WalletRecord | None = None
 
 
-@st.composite
-def postings(draw: DrawFn, among: list[WalletRecord]) -> Posting:
-    """A new request: mostly one that makes sense, sometimes by the wrong person or currency."""
-    wallet = draw(st.sampled_from(among))
-    other = draw(st.sampled_from([item for item in among if item.id != wallet.id]))
-    amount_minor = draw(
-        st.one_of(
-            st.integers(1, 1_000),
-            st.integers(BIGINT_MAX - 1_000, BIGINT_MAX),
-            # Just what can be spent, and one more.
-            st.integers(0, 1).map(lambda more: wallet.spendable_minor + more),
-        ).filter(lambda amount_minor: 0 < amount_minor <= BIGINT_MAX)
-    )
-    currency = draw(st.sampled_from([wallet.currency] * 8 + list(CURRENCIES)))
-    actor_id = draw(st.sampled_from([wallet.owner_id] * 8 + list(OWNERS)))
-    key = draw(_KEYS)
-    match draw(st.sampled_from(["transfer"] * 4 + ["topup", "operator", "withdrawal", "opening"])):
-        case "transfer":
-            return make_transfer(
-                wallet, other, amount_minor, currency=currency, actor_id=actor_id, key=key
-            )
-        case "topup":
-            return make_topup(wallet, amount_minor, currency=currency, actor_id=actor_id, key=key)
-        case "operator":
-            return make_topup(
-                wallet,
-                amount_minor,
-                currency=currency,
-                actor_id=OPERATOR,
-                by_operator=True,
-                key=key,
-            )
-        case "withdrawal":
-            return make_withdrawal(
-                wallet, amount_minor, currency=currency, actor_id=actor_id, key=key
-            )
-        case _:
-            return make_opening(wallet, key=key)
+class RequestShape(NamedTuple):
+    """
+    What a posting is made from.
+
+    Attributes:
+        wallet, other: Which wallets; counted round.
+        amount: Negative counts from what can be spent: -1 is all of it, -2 one more.
+        repeat: Ask an earlier keyed request again instead, or retry its very operation.
+    """
+
+    wallet: int
+    other: int
+    kind: str
+    misfit: Misfit
+    amount: int
+    key: str | None
+    repeat: str
+
+    def make(self, wallets: list[WalletRecord], earlier: list[Posting]) -> Posting:
+        """Make the posting, given those before it."""
+        if earlier and self.repeat != "no":
+            posting = earlier[self.wallet % len(earlier)]
+            return ask_again(posting) if self.repeat == "ask again" else posting
+        return self._make_new(wallets)
+
+    def _make_new(self, wallets: list[WalletRecord]) -> Posting:
+        at = self.wallet % len(wallets)
+        wallet = self.misfit.wallet or wallets[at]
+        other = (
+            self.misfit.other or wallets[(at + 1 + self.other % (len(wallets) - 1)) % len(wallets)]
+        )
+        actor_id = self.misfit.actor_id or wallet.owner_id
+        currency = self.misfit.currency or wallet.currency
+        amount_minor = self.amount
+        if amount_minor < 0:
+            amount_minor = max(1, min(wallet.spendable_minor - amount_minor - 1, BIGINT_MAX))
+        match self.kind:
+            case "transfer":
+                return make_transfer(
+                    wallet,
+                    other,
+                    amount_minor,
+                    currency=currency,
+                    actor_id=actor_id,
+                    key=self.key,
+                )
+            case "topup":
+                return make_topup(
+                    wallet, amount_minor, currency=currency, actor_id=actor_id, key=self.key
+                )
+            case "topup by operator":
+                return make_topup(
+                    wallet,
+                    amount_minor,
+                    currency=currency,
+                    actor_id=OPERATOR,
+                    by_operator=True,
+                    key=self.key,
+                )
+            case "withdrawal":
+                return make_withdrawal(
+                    wallet, amount_minor, currency=currency, actor_id=actor_id, key=self.key
+                )
+            case _:
+                return make_opening(wallet, key=self.key)
 
 
-@st.composite
-def scenarios(draw: DrawFn, *, always_keyed: bool = False) -> Scenario:
+_WALLET_SHAPES = st.builds(
+    WalletShape,
+    owner_id=st.sampled_from(OWNERS),
+    currency=st.sampled_from((*["EUR"] * 5, *CURRENCIES)),
+    status=st.sampled_from((*[WalletStatus.ACTIVE] * 8, WalletStatus.FROZEN, WalletStatus.CLOSED)),
+    held_minor=_SOMETIMES,
+    overdraft_minor=_SOMETIMES,
+    balance=st.one_of(_SMALL, _SMALL, st.integers(-1_000, -1)),
+    last_entry_at=_INSTANTS,
+)
+
+_REQUEST_SHAPES = st.builds(
+    RequestShape,
+    wallet=st.integers(0, 11),
+    other=st.integers(0, 11),
+    kind=st.sampled_from(("transfer", "transfer", "transfer", *KINDS)),
+    misfit=st.sampled_from(
+        (
+            *[Misfit()] * 12,
+            *(Misfit(actor_id=owner_id) for owner_id in OWNERS),
+            Misfit(currency="JPY"),
+            # Nobody has these.
+            Misfit(wallet=make_wallet()),
+            Misfit(other=make_wallet()),
+        )
+    ),
+    amount=st.one_of(st.integers(1, 300), _SMALL.filter(bool), st.integers(-2, -1), _HUGE),
+    key=st.sampled_from(("a", "b", "c", None)),
+    repeat=st.sampled_from((*["no"] * 4, "ask again", "retry")),
+)
+
+
+def scenarios(*, always_keyed: bool = False) -> SearchStrategy[Scenario]:
     """
     Some wallets, and a sequence of requests for them.
 
     Keys come back with the same and with other input; unknown and foreign
     wallets are asked for; a posting is retried under its own operation's id.
     """
-    existing = draw(st.lists(wallets(), min_size=2, max_size=5))
-    sequence: list[Posting] = []
-    for _ in range(draw(st.integers(1, 12))):
-        keyed = [posting for posting in sequence if posting.idempotency_key is not None]
-        match draw(st.sampled_from(["new"] * 4 + ["again", "retried"])) if keyed else "new":
-            case "again":
-                sequence.append(ask_again(draw(st.sampled_from(keyed))))
-            case "retried":
-                sequence.append(draw(st.sampled_from(keyed)))
-            case _:
-                posting = draw(postings([*existing, *NOBODYS_WALLETS]))
-                if always_keyed and posting.idempotency_key is None:
-                    posting = with_key(posting, f"only {len(sequence)}")
-                sequence.append(posting)
-    return Scenario(Memory.of(existing), sequence, draw(instants()))
+    return st.builds(
+        _make_scenario,
+        st.lists(_WALLET_SHAPES, min_size=2, max_size=5),
+        st.lists(_REQUEST_SHAPES, min_size=1, max_size=12),
+        _INSTANTS,
+        st.just(always_keyed),
+    )
 
 
-def with_key(posting: Posting, key: str) -> Posting:
-    """Return *posting* with a key that no other one has."""
-    return replace(posting, idempotency_key=key, request_hash=posting.operation_id.bytes * 2)
+def _make_scenario(
+    wallet_shapes: list[WalletShape],
+    request_shapes: list[RequestShape],
+    now: datetime,
+    always_keyed: bool,  # noqa: FBT001
+) -> Scenario:
+    existing = [shape.make() for shape in wallet_shapes]
+    postings: list[Posting] = []
+    for shape in request_shapes:
+        keyed = [posting for posting in postings if posting.idempotency_key is not None]
+        posting = shape.make(existing, keyed)
+        if always_keyed and posting.idempotency_key is None:
+            posting = replace(
+                posting,
+                idempotency_key=f"only {len(postings)}",
+                request_hash=posting.operation_id.bytes * 2,
+            )
+        postings.append(posting)
+    return Scenario(Memory.of(existing), postings, now)

@@ -243,7 +243,7 @@ class TestDecidePurity:
         """Outcomes, operations, entries and hashes do not depend on how rounds are cut."""
         together = decide_on(scenario)
 
-        memory = scenario.memory
+        memory = scenario.memory.copy()
         outcomes = [
             outcome
             for posting in scenario.postings
@@ -263,7 +263,7 @@ class TestDecideOrderOfChecks:
 
     @given(scenarios())
     def test_first_broken_rule_is_the_answer(self, scenario: Scenario) -> None:
-        """Each posting gets the error of the first rule that it breaks, and none if it keeps all."""
+        """Each posting gets the error of the first rule that it breaks; none if it keeps all."""
         memory = scenario.memory
         for posting in scenario.postings:
             expected = next(broken_rules(memory, posting), None)

@@ -67,7 +67,6 @@ class TestDecideNotFound:
         assert_refused_unrecorded(missing, WalletNotFoundError, wallet_id=nobodys.id)
         assert str(foreign.outcomes[0].error) == str(missing.outcomes[0].error)
 
-    @pytest.mark.xfail(strict=True, reason="the target is looked for before the source's owner")
     def test_foreign_source_and_missing_target(self) -> None:
         """A foreign source is not told apart from a missing one by a target of nobody's."""
         bob, nobodys, target = make_wallet(BOB), make_wallet(BOB), make_wallet()

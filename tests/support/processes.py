@@ -1,0 +1,27 @@
+"""Which processes run, for tests that start some and want none left; Linux only."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wallet.development.processes import wait_until
+
+WAIT_S = 30.0
+
+
+def find_processes(folder: Path) -> list[int]:
+    """Return the processes that work in *folder*, or have its path among their arguments."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            place = (process / "cwd").readlink()
+        except OSError:
+            continue  # it has ended, or is a kernel's own
+        if place.is_relative_to(folder) or any(str(folder) in word for word in words):
+            found.append(int(process.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, which must be soon."""
+    assert wait_until(condition, wait_s=WAIT_S), "it did not come about"
