@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.api import Account, Api
+from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.sender import Sender
 from tests.support.servers import ApiServer, Databases
@@ -85,21 +86,26 @@ async def observer(database_url: str) -> AsyncIterator[Observer]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def ada(server: ApiServer) -> AsyncIterator[Account]:
-    """Somebody with 100.00 EUR, for tests in which nothing may change."""
-    async with httpx.AsyncClient(timeout=30, verify=_SSL_CONTEXT) as client:
-        account = await Api(server.url, client=client).signup()
-        await account.api.topup(account.wallet_id, "100.00")
-        yield account
+async def guests(server: ApiServer, observer: Observer) -> AsyncIterator[Guests]:
+    """Makes accounts on the shared server without hashing a password."""
+    # What lies idle is given up before the server does so, perhaps at this very moment.
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=2)
+    async with httpx.AsyncClient(timeout=30, limits=limits, verify=_SSL_CONTEXT) as client:
+        yield Guests(Api(server.url, client=client), observer)
 
 
 @pytest_asyncio.fixture(scope="session")
-async def bob(server: ApiServer) -> AsyncIterator[Account]:
+async def ada(guests: Guests) -> Account:
+    """Somebody with 100.00 EUR and a password, for tests in which nothing may change."""
+    account = await guests.api.signup()
+    await account.api.topup(account.wallet_id, "100.00")
+    return account
+
+
+@pytest_asyncio.fixture(scope="session")
+async def bob(guests: Guests) -> Account:
     """Somebody else with 100.00 EUR, for tests in which nothing may change."""
-    async with httpx.AsyncClient(timeout=30, verify=_SSL_CONTEXT) as client:
-        account = await Api(server.url, client=client).signup()
-        await account.api.topup(account.wallet_id, "100.00")
-        yield account
+    return await guests.create(balance="100.00")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.support.api import LOGIN, LOGOUT, PASSWORD, REFRESH, SIGNUP, Account, Api
+from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
 from wallet.core.ids import find_id
@@ -234,9 +235,9 @@ class TestLogin:
 class TestRefreshSession:
     """Mutation.refreshSession."""
 
-    async def test_gives_the_next_tokens(self, api: Api) -> None:
+    async def test_gives_the_next_tokens(self, api: Api, guests: Guests) -> None:
         """A refresh token is good for the next ones, which work as the first did."""
-        cleo = await api.signup()
+        cleo = await guests.create()
 
         first = await refresh(api, cleo.refresh_token)
         second = await refresh(api, first["session"]["refreshToken"])
@@ -250,10 +251,12 @@ class TestRefreshSession:
         }
         assert len(tokens) == 3
 
-    async def test_reuse_ends_the_session(self, api: Api, observer: Observer) -> None:
+    async def test_reuse_ends_the_session(
+        self, api: Api, guests: Guests, observer: Observer
+    ) -> None:
         """A used token means that two hold it: nothing of its session works any more."""
-        cleo = await api.signup()
-        other = (await login(api, cleo.email))["session"]
+        cleo = await guests.create()
+        other = await guests.open_session(cleo)
         first = (await refresh(api, cleo.refresh_token))["session"]
         newest = (await refresh(api, first["refreshToken"]))["session"]
 
@@ -269,9 +272,9 @@ class TestRefreshSession:
         assert await is_signed_in(api, other)
         assert (await refresh(api, other["refreshToken"]))["__typename"] == "RefreshSessionPayload"
 
-    async def test_twice_at_once_ends_the_session(self, api: Api) -> None:
+    async def test_twice_at_once_ends_the_session(self, api: Api, guests: Guests) -> None:
         """Of two that send one token at once, one gets the next; then the session ends."""
-        cleo = await api.signup()
+        cleo = await guests.create()
 
         answers = await asyncio.gather(*(refresh(api, cleo.refresh_token) for _ in range(2)))
 
@@ -281,9 +284,9 @@ class TestRefreshSession:
         assert not await is_signed_in(api, winner)
         assert (await refresh(api, winner["refreshToken"]))["__typename"] == "SessionExpired"
 
-    async def test_too_old(self, api: Api, observer: Observer) -> None:
+    async def test_too_old(self, api: Api, guests: Guests, observer: Observer) -> None:
         """After its time a refresh token is refused, and the session's access token with it."""
-        cleo = await api.signup()
+        cleo = await guests.create()
         user_id = find_id("User", cleo.user_id)
         await observer.fetch(
             "UPDATE sessions SET created_at = now() - interval '31 days', expires_at = now()"
@@ -297,9 +300,9 @@ class TestRefreshSession:
         assert answer["__typename"] == "SessionExpired"
         assert not await is_signed_in(api, {"accessToken": cleo.api.access_token or ""})
 
-    async def test_stores_no_token(self, api: Api, observer: Observer) -> None:
+    async def test_stores_no_token(self, api: Api, guests: Guests, observer: Observer) -> None:
         """Whoever reads the table of sessions can sign in with nothing of it."""
-        cleo = await api.signup()
+        cleo = await guests.create()
 
         rows = await observer.fetch(
             "SELECT sessions::text AS text FROM sessions WHERE user_id = $1",
@@ -315,18 +318,19 @@ class TestLogout:
     """Mutation.logout."""
 
     @staticmethod
-    async def logout(api: Api, session: dict[str, str], *, everywhere: bool | None = None) -> Any:
+    async def logout(api: Api, session: dict[str, str], **input_: bool) -> Any:
         """Log *session* out."""
-        input_ = {} if everywhere is None else {"everywhere": everywhere}
         return await api.signed_in(session["accessToken"]).run(LOGOUT, input=input_)
 
-    @pytest.mark.parametrize("everywhere", [None, False])
-    async def test_ends_this_session(self, everywhere: bool | None, api: Api) -> None:  # noqa: FBT001
+    @pytest.mark.parametrize("input_", [{}, {"everywhere": False}], ids=str)
+    async def test_ends_this_session(
+        self, input_: dict[str, bool], api: Api, guests: Guests
+    ) -> None:
         """Its tokens are refused from this moment; the user's other sessions go on."""
-        cleo = await api.signup()
-        this, other = [(await login(api, cleo.email))["session"] for _ in "12"]
+        cleo = await guests.create()
+        this, other = [await guests.open_session(cleo) for _ in "12"]
 
-        answer = await self.logout(api, this, everywhere=everywhere)
+        answer = await self.logout(api, this, **input_)
 
         assert answer == {"__typename": "LogoutPayload", "sessionsEnded": 1}
         assert not await is_signed_in(api, this)
@@ -334,10 +338,12 @@ class TestLogout:
         assert await is_signed_in(api, other)
         assert await is_signed_in(api, {"accessToken": cleo.api.access_token or ""})
 
-    async def test_everywhere_ends_all_of_the_viewers(self, api: Api, ada: Account) -> None:
+    async def test_everywhere_ends_all_of_the_viewers(
+        self, api: Api, guests: Guests, ada: Account
+    ) -> None:
         """All sessions of the user end, refreshed ones as well, and nobody else's."""
-        cleo = await api.signup()
-        sessions = [(await login(api, cleo.email))["session"] for _ in "12"]
+        cleo = await guests.create()
+        sessions = [await guests.open_session(cleo) for _ in "12"]
         sessions.append((await refresh(api, cleo.refresh_token))["session"])
 
         answer = await self.logout(api, sessions[0], everywhere=True)
@@ -348,9 +354,9 @@ class TestLogout:
             assert (await refresh(api, session["refreshToken"]))["__typename"] == "SessionExpired"
         assert await is_signed_in(api, {"accessToken": ada.api.access_token or ""})
 
-    async def test_twice(self, api: Api, observer: Observer) -> None:
+    async def test_twice(self, api: Api, guests: Guests, observer: Observer) -> None:
         """There is nothing to end in a session that has ended."""
-        cleo = await api.signup()
+        cleo = await guests.create()
         session = {"accessToken": cleo.api.access_token or ""}
         await self.logout(api, session)
 
@@ -359,16 +365,17 @@ class TestLogout:
 
         assert answer["__typename"] == "SessionExpired"
 
-    @pytest.mark.parametrize("everywhere", [False, True])
+    @pytest.mark.parametrize("input_", [{}, {"everywhere": True}], ids=str)
     async def test_that_meets_a_refresh(
         self,
-        everywhere: bool,  # noqa: FBT001
+        input_: dict[str, bool],
         api: Api,
+        guests: Guests,
         observer: Observer,
         database_url: str,
     ) -> None:
         """A refresh under way at the same moment does not save the session from its logout."""
-        cleo = await api.signup()
+        cleo = await guests.create()
         session = {"accessToken": cleo.api.access_token or ""}
         holder = await asyncpg.connect(database_url)
         try:
@@ -380,7 +387,7 @@ class TestLogout:
                 )
                 refreshing = asyncio.create_task(refresh(api, cleo.refresh_token))
                 await observer.until_waiting(1)
-                ending = asyncio.create_task(self.logout(api, session, everywhere=everywhere))
+                ending = asyncio.create_task(self.logout(api, session, **input_))
                 await observer.until_waiting(2)
         finally:
             await holder.close()

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.api import OPERATION, WALLET, Account, Api
+from tests.support.api import OPERATION, WALLET, Account
+from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
 from tests.support.sender import Sender
@@ -89,10 +90,9 @@ class TestAmount:
 
         assert codes <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX"}
 
-    async def test_sum_beyond_bigint_is_on_record(self, api: Api) -> None:
+    async def test_sum_beyond_bigint_is_on_record(self, guests: Guests) -> None:
         """The top-up that a wallet cannot hold is LimitExceeded, and a FAILED operation."""
-        cleo = await api.signup()
-        await cleo.api.topup(cleo.wallet_id, BIGINT_MAX)
+        cleo = await guests.create(balance=BIGINT_MAX)
 
         answers = [
             await cleo.api.topup(cleo.wallet_id, "0.01", idempotencyKey="one cent") for _ in "12"
@@ -112,11 +112,10 @@ class TestAmount:
         assert len(older) == 2
         assert statement["balance"]["amount"] == BIGINT_MAX
 
-    async def test_target_cannot_hold_it(self, api: Api) -> None:
+    async def test_target_cannot_hold_it(self, guests: Guests) -> None:
         """A transfer into a full wallet moves nothing, and only the payer has it on record."""
-        full, payer = await api.signup(), await api.signup()
-        await full.api.topup(full.wallet_id, BIGINT_MAX)
-        await payer.api.topup(payer.wallet_id, "1.00")
+        full = await guests.create(balance=BIGINT_MAX)
+        payer = await guests.create(balance="1.00")
 
         answer = await payer.api.transfer(payer.wallet_id, full.wallet_id, "1.00")
 
@@ -124,7 +123,7 @@ class TestAmount:
         assert answer["failed"]["errorCode"] == "LIMIT_EXCEEDED"
         assert await payer.api.balance(payer.wallet_id) == "1.00"
         theirs = (await full.api.statement(full.wallet_id))["operations"]
-        assert [edge["node"]["kind"] for edge in theirs["edges"]] == ["TOPUP", "SIGNUP"]
+        assert [edge["node"]["kind"] for edge in theirs["edges"]] == ["TOPUP", "OPENING"]
 
 
 class TestCurrency:

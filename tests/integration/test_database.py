@@ -225,6 +225,40 @@ class TestRunTransaction:
         assert work.tries == 1
         assert await observer.value(COUNT, source) == 0
 
+    async def test_lost_answer_to_commit_is_asked_for_where_the_work_finds_itself(
+        self, settings: Settings, observer: Observer, source: str
+    ) -> None:
+        """The work is run once more, and sees that it has been done."""
+
+        async def insert_once(client: Connection) -> bool:
+            rows = await client.execute_query_dict(COUNT, [source])
+            if rows[0]["count"] == 0:
+                await _insert(client, source)
+                return False
+            return True
+
+        work = Work(insert_once)
+        async with _far(settings) as far_postgres:
+            fault = far_postgres.lose_answer(b"COMMIT")
+            assert await run_transaction(work, finds_itself=True) is True
+        assert fault.struck.is_set()
+        assert work.tries == 2
+        assert await observer.value(COUNT, source) == 1
+
+    async def test_lost_answer_to_commit_is_the_end_where_it_does_not(
+        self, settings: Settings, observer: Observer, source: str
+    ) -> None:
+        """More often than there are connections: done once, and said to be unknown."""
+        work = Work(lambda client: _insert(client, source))
+        async with _far(settings) as far_postgres:
+            for number in range(1, POOL_SIZE + 2):
+                fault = far_postgres.lose_answer(b"COMMIT")
+                with pytest.raises(ServiceUnavailableError):
+                    await run_transaction(work)
+                assert fault.struck.is_set()
+                assert work.tries == number
+        assert await observer.value(COUNT, source) == work.tries
+
     async def test_deadline_ends_work_that_hangs(
         self, settings: Settings, observer: Observer, source: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -284,6 +318,7 @@ class TestRunTransaction:
             task = asyncio.create_task(run_transaction(fall_silent))
             done, _ = await asyncio.wait([task], timeout=TIMEOUT_S)
             far_postgres.flow()
+            await far_postgres.close()
             await asyncio.gather(task, return_exceptions=True)
 
             assert done

@@ -1,7 +1,7 @@
 """A second pair of eyes on a database: what is in it, who waits in it, and rows held against us."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class Observer:
     """Reads a database through a connection of its own, past all of our code."""
 
     def __init__(self, url: str, connection: asyncpg.Connection) -> None:
-        self._url = url
+        self.url = url
         self._connection = connection
 
     @classmethod
@@ -39,6 +39,15 @@ class Observer:
         finally:
             await connection.close()
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[asyncpg.Connection]:
+        """Make a further connection for the body."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     async def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
         """Run one statement and return its rows."""
         rows: list[asyncpg.Record] = await self._connection.fetch(sql, *values)
@@ -47,6 +56,10 @@ class Observer:
     async def value(self, sql: str, *values: object) -> Any:
         """Run one statement and return the one value that it gives."""
         return await self._connection.fetchval(sql, *values)
+
+    async def execute(self, script: str) -> None:
+        """Run statements that give no rows."""
+        await self._connection.execute(script)
 
     async def balance_minor(self, wallet_id: UUID) -> int:
         """Read the balance in a wallet's row."""
@@ -67,19 +80,27 @@ class Observer:
         assert await self.snapshot() == before
 
     @asynccontextmanager
-    async def rows_held(self, *wallet_ids: UUID) -> AsyncIterator[asyncpg.Connection]:
-        """Hold the rows of wallets, in this order, in a transaction that is rolled back."""
-        connection = await asyncpg.connect(self._url)
-        try:
-            async with connection.transaction():
-                for wallet_id in wallet_ids:
-                    await lock_row(connection, wallet_id)
-                yield connection
-                raise _RollBackError
-        except _RollBackError:
-            pass
-        finally:
-            connection.terminate()
+    async def nothing_but(self, **added: int) -> AsyncIterator[None]:
+        """Assert that the body adds so many rows to these tables, and none to any other."""
+        before, _ = await self.snapshot()
+        yield
+        after, _ = await self.snapshot()
+        assert after == {table: count + added.get(table, 0) for table, count in before.items()}
+
+    @asynccontextmanager
+    async def rows_held(
+        self, *wallet_ids: UUID, commit: bool = False
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """Hold the rows of wallets, in this order, in a transaction; undone unless *commit*."""
+        async with self.connected() as connection:
+            holding = connection.transaction()
+            await holding.start()
+            for wallet_id in wallet_ids:
+                await lock_row(connection, wallet_id)
+            yield connection
+            with suppress(asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                # Unless the test has killed the server.
+                await (holding.commit() if commit else holding.rollback())
 
     async def is_row_held(self, wallet_id: UUID) -> bool:
         """Tell whether somebody holds the row of a wallet."""
@@ -105,7 +126,3 @@ async def lock_row(
     """Lock a wallet's row as somebody does who is about to write it."""
     suffix = "NOWAIT" if nowait else ""
     await connection.execute(f"SELECT FROM wallets WHERE id = $1 FOR UPDATE {suffix}", wallet_id)
-
-
-class _RollBackError(Exception):
-    """Raised to end a transaction without a trace."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wallet.development.processes import wait_until
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def find_processes(folder: Path) -> list[int]:

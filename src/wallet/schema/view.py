@@ -30,7 +30,7 @@ _ERRORS_SHOWN_MAX = 10
 
 # GraphQL's own errors end with the value that was sent, in Python's spelling: a
 # client knows it, and a password may be part of it.
-_VALUE = re.compile(r"(?P<kept>, found|cannot represent [^:]*value): .*", re.DOTALL)
+_VALUE = re.compile(r"(?:, found| Found|(?<=value)(?<!invalid value)): .*", re.DOTALL)
 
 log = get_logger(__name__)
 
@@ -178,5 +178,5 @@ def _code_of(error: GraphQLError) -> str:
 
 def _without_value(message: str) -> str:
     """Take the sent value out of a message of GraphQL's own."""
-    message = _VALUE.sub(lambda match: f"{match['kept'].removesuffix(', found')}.", message)
-    return message.replace("not to be None.", "not to be null.")
+    kept = _VALUE.sub("", message).replace("not to be None.", "not to be null.")
+    return kept if kept.endswith((".", "?")) else f"{kept}."

@@ -5,7 +5,7 @@ The way to PostgreSQL: the pool's settings, one transaction, and what its errors
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -220,7 +220,9 @@ async def _give_back(context: TransactionContextPooled, *, usable: bool) -> None
     borrowed = context.client._connection  # noqa: SLF001  (Tortoise has no other name for it)
     if borrowed is not None:
         if not usable:
-            borrowed.terminate()
+            # One that was lost has gone back to the pool by itself, and says so.
+            with suppress(asyncpg.InterfaceError):
+                borrowed.terminate()
         pool = context.client._parent._pool  # noqa: SLF001
         await pool.release(borrowed)
 

@@ -145,15 +145,18 @@ class TestDecideIdempotency:
 
     def test_same_key_twice_in_a_round(self) -> None:
         """The second of two equal requests in one round is a replay; the money moves once."""
-        ada, bob = make_wallet(balance_minor=1_000), make_wallet(BOB)
-        posting = make_transfer(ada, bob, 250, key="key")
+        ada, bob = make_wallet(balance_minor=1_000, held_minor=30), make_wallet(BOB)
+        posting, between = make_transfer(ada, bob, 250, key="key"), make_topup(ada, 5)
 
-        decision = decide(by_id(ada, bob), {}, [posting, ask_again(posting)], now=NOW)
+        decision = decide(by_id(ada, bob), {}, [posting, between, ask_again(posting)], now=NOW)
 
-        assert [outcome.replayed for outcome in decision.outcomes] == [False, True]
-        assert decision.outcomes[1].operation == decision.outcomes[0].operation
-        assert decision.wallets[ada.id].balance_minor == 750
-        assert len(decision.operations) == 1
+        first, _, second = decision.outcomes
+        assert (first.replayed, second.replayed) == (False, True)
+        assert second.operation == first.operation
+        assert second.wallet is not None
+        assert (second.wallet.balance_minor, second.wallet.held_minor) == (750, 30)
+        assert decision.wallets[ada.id].balance_minor == 755
+        assert len(decision.operations) == 2
 
     def test_same_failure_twice_in_a_round(self) -> None:
         """The second of two equal requests that fail is a replay of the failure."""

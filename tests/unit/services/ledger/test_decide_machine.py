@@ -120,6 +120,7 @@ class Life(RuleBasedStateMachine):
         assert again.wallet is not None
         assert first.wallet is not None
         assert again.wallet.balance_minor == first.wallet.balance_minor
+        assert again.wallet.held_minor == first.wallet.held_minor
 
     @rule(request=requests)
     def use_a_key_twice(self, request: Posting) -> None:

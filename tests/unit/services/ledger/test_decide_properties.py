@@ -204,6 +204,16 @@ class TestDecideReplays:
                 assert after.wallet.held_minor == before.wallet.held_minor
 
     @given(scenarios())
+    def test_only_what_others_asked_is_replayed(self, scenario: Scenario) -> None:
+        """An outcome is replayed exactly when its operation is not the posting's own."""
+        decision = decide_on(scenario)
+
+        for posting, outcome in zip(scenario.postings, decision.outcomes, strict=True):
+            assert outcome.replayed == (
+                outcome.operation is not None and outcome.operation.id != posting.operation_id
+            )
+
+    @given(scenarios())
     def test_a_key_has_one_operation(self, scenario: Scenario) -> None:
         """However often a key comes, its actor has at most one operation under it."""
         decision = decide_on(scenario)

@@ -291,7 +291,9 @@ class TestDecideLimit:
 
         decision = decide(by_id(ada), {}, [make_topup(ada, BIGINT_MAX - 1)], now=NOW)
 
-        assert_recorded_failure(decision, LimitExceededError, on=ada)
+        assert_recorded_failure(
+            decision, LimitExceededError, on=ada, message="The wallet cannot hold that much."
+        )
 
     def test_transfer_beyond(self) -> None:
         """A transfer into a full wallet is recorded on the source's statement alone."""

@@ -1,0 +1,241 @@
+"""RATE_LIMITS=on: how often one address, and one account, may sign up and log in."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+import redis.asyncio
+
+from tests.e2e.conftest import StartServer
+from tests.support.api import LOGIN, PASSWORD, SIGNUP, Account, Api
+from tests.support.logs import read_log
+from tests.support.observer import Observer
+from tests.support.refusals import refused
+from tests.support.servers import ApiServer, free_port
+from wallet.core.errors import RateLimitedError
+from wallet.development import RedisServer
+from wallet.services.rate_limits import (
+    LOGIN_BY_ACCOUNT,
+    LOGIN_BY_ADDRESS,
+    SIGNUP_BY_ACCOUNT,
+    SIGNUP_BY_ADDRESS,
+    Bucket,
+    RateLimiter,
+)
+from wallet.services.redis import connect
+
+HERE, ELSEWHERE = "203.0.113.7", "203.0.113.8"
+
+
+@pytest.fixture(scope="module")
+def limits_url(redis: RedisServer) -> str:
+    """A database of Redis in which nobody else counts."""
+    return redis.url.rpartition("/")[0] + "/7"
+
+
+@pytest.fixture(scope="module")
+def limited(
+    database_url: str, limits_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """A server with limits, behind a balancer that it trusts to say where requests come from."""
+    with ApiServer(
+        database_url=database_url,
+        redis_url=limits_url,
+        log=tmp_path_factory.mktemp("limited") / "log",
+        environment={"RATE_LIMITS": "on", "TRUSTED_PROXIES": "127.0.0.1"},
+    ) as server:
+        yield server
+
+
+class Door:
+    """Sends signups and logins from an address of one's choice, through full buckets."""
+
+    def __init__(self, server: ApiServer, http: httpx.AsyncClient, limiter: RateLimiter) -> None:
+        self._url = server.url
+        self._http = http
+        self._limiter = limiter
+
+    async def send(self, document: str, *, address: str, **input_: str) -> httpx.Response:
+        """Send a mutation from *address*."""
+        return await self._http.post(
+            f"{self._url}/graphql",
+            json={"query": document, "variables": {"input": input_}},
+            headers={"X-Forwarded-For": address},
+        )
+
+    async def login(self, email: str, *, address: str, password: str = PASSWORD) -> httpx.Response:
+        """Log in from *address*."""
+        return await self.send(LOGIN, address=address, email=email, password=password)
+
+    async def signup(self, email: str, *, address: str) -> httpx.Response:
+        """Sign up from *address*."""
+        return await self.send(
+            SIGNUP, address=address, email=email, password=PASSWORD, currency="EUR"
+        )
+
+    async def empty(self, bucket: Bucket, subject: str, *, but: int) -> None:
+        """Take all tokens but the last few, as so many attempts would have."""
+        for _ in range(bucket.capacity - but):
+            await self._limiter.take((bucket, subject))
+
+
+@pytest_asyncio.fixture
+async def door(limited: ApiServer, limits_url: str, http: httpx.AsyncClient) -> AsyncIterator[Door]:
+    """The way in to the limited server, with all buckets full."""
+    client = connect(limits_url)
+    await client.flushdb()
+    yield Door(limited, http, RateLimiter(client, enabled=True))
+    await client.aclose()
+
+
+def kind_of(response: httpx.Response) -> str:
+    """Return the type of a mutation's answer."""
+    (answer,) = response.json()["data"].values()
+    return str(answer["__typename"])
+
+
+def assert_limited(response: httpx.Response, bucket: Bucket) -> None:
+    """Assert that a request was refused, and told when a token of *bucket* will be there."""
+    assert refused(response) == ("RateLimited", None)
+    (answer,) = response.json()["data"].values()
+    assert answer["retryable"] is True
+    assert 1 <= answer["retryAfterSeconds"] <= bucket.refill_s
+
+
+class TestLogin:
+    """Mutation.login under limits."""
+
+    async def test_by_account(self, door: Door, ada: Account, observer: Observer) -> None:
+        """Who guesses one account's password is stopped, from wherever, with the right one too."""
+        await door.empty(LOGIN_BY_ACCOUNT, ada.email, but=1)
+        assert kind_of(await door.login(ada.email, address=HERE, password="guess")) == (
+            "InvalidCredentials"
+        )
+
+        async with observer.nothing_changes():
+            refusals = [
+                await door.login(email, address=address, password=password)
+                for email in (ada.email, ada.email.upper())
+                for address in (HERE, ELSEWHERE)
+                for password in ("guess", PASSWORD)
+            ]
+
+        for refusal in refusals:
+            assert_limited(refusal, LOGIN_BY_ACCOUNT)
+        other = await door.login(f"{uuid4().hex}@example.com", address=HERE)
+        assert kind_of(other) == "InvalidCredentials"
+
+    async def test_by_address(self, door: Door, ada: Account, observer: Observer) -> None:
+        """Who tries many accounts from one address is stopped; the accounts are not."""
+        await door.empty(LOGIN_BY_ADDRESS, HERE, but=1)
+        first = await door.login(f"{uuid4().hex}@example.com", address=HERE)
+        assert kind_of(first) == "InvalidCredentials"
+        # The bucket refills while the password is hashed.
+        await self.empty_for_good(door)
+
+        async with observer.nothing_changes():
+            refusal = await door.login(ada.email, address=HERE)
+
+        assert_limited(refusal, LOGIN_BY_ADDRESS)
+        assert kind_of(await door.login(ada.email, address=ELSEWHERE)) == "LoginPayload"
+
+    @staticmethod
+    async def empty_for_good(door: Door) -> None:
+        """Take what tokens there are."""
+        with pytest.raises(RateLimitedError):
+            await door.empty(LOGIN_BY_ADDRESS, HERE, but=0)
+
+
+class TestSignup:
+    """Mutation.signup under limits."""
+
+    async def test_by_account(self, door: Door, observer: Observer) -> None:
+        """Who signs up with one address again and again is stopped."""
+        email = f"{uuid4().hex}@example.com"
+        await door.empty(SIGNUP_BY_ACCOUNT, email, but=2)
+        kinds = [kind_of(await door.signup(email, address=HERE)) for _ in "12"]
+        assert kinds == ["SignupPayload", "EmailTaken"]
+
+        async with observer.nothing_changes():
+            refusal = await door.signup(email.upper(), address=ELSEWHERE)
+
+        assert_limited(refusal, SIGNUP_BY_ACCOUNT)
+
+    async def test_by_address(self, door: Door, observer: Observer) -> None:
+        """Who makes accounts in numbers is stopped; others are not."""
+        await door.empty(SIGNUP_BY_ADDRESS, HERE, but=1)
+        first = await door.signup(f"{uuid4().hex}@example.com", address=HERE)
+        assert kind_of(first) == "SignupPayload"
+
+        async with observer.nothing_changes():
+            refusal = await door.signup(f"{uuid4().hex}@example.com", address=HERE)
+
+        assert_limited(refusal, SIGNUP_BY_ADDRESS)
+        other = await door.signup(f"{uuid4().hex}@example.com", address=ELSEWHERE)
+        assert kind_of(other) == "SignupPayload"
+
+    async def test_bad_input_costs_no_token(self, door: Door) -> None:
+        """Typing errors do not count."""
+        await door.empty(SIGNUP_BY_ADDRESS, HERE, but=1)
+
+        kinds = [kind_of(await door.signup("no address", address=HERE)) for _ in "12"]
+
+        assert kinds == ["InvalidInput"] * 2
+
+
+class TestBuckets:
+    """What the limits leave in Redis."""
+
+    async def test_say_nobodys_name(self, door: Door, limits_url: str) -> None:
+        """Neither an e-mail address nor an IP address is readable in Redis; all of it expires."""
+        email = f"{uuid4().hex}@example.com"
+        await door.login(email, address=HERE)
+
+        client: Any = redis.asyncio.Redis.from_url(limits_url)
+        try:
+            keys = [key.decode() for key in await client.keys("*")]
+            expiries = [await client.pttl(key) for key in keys]
+        finally:
+            await client.aclose()
+
+        assert len(keys) == 2
+        assert not [key for key in keys if email in key or HERE in key]
+        assert min(expiries) > 0
+
+
+class TestForwardedFor:
+    """Where a request comes from."""
+
+    async def test_is_not_believed_from_anybody(
+        self, start_server: StartServer, limits_url: str, http: httpx.AsyncClient, door: Door
+    ) -> None:
+        """Without a trusted proxy in front, a client cannot choose its address."""
+        server = start_server(redis_url=limits_url, RATE_LIMITS="on")
+        await door.empty(SIGNUP_BY_ADDRESS, "127.0.0.1", but=0)
+        input_ = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "currency": "EUR"}
+
+        response = await http.post(
+            f"{server.url}/graphql",
+            json={"query": SIGNUP, "variables": {"input": input_}},
+            headers={"X-Forwarded-For": HERE, "X-Real-IP": HERE, "Forwarded": f"for={HERE}"},
+        )
+
+        assert_limited(response, SIGNUP_BY_ADDRESS)
+
+
+class TestWithoutRedis:
+    """Limits while Redis is away."""
+
+    async def test_lets_people_in_and_says_so(
+        self, start_server: StartServer, http: httpx.AsyncClient
+    ) -> None:
+        """Keeping everybody out would be the larger harm; the log tells the operator."""
+        server = start_server(redis_url=f"redis://127.0.0.1:{free_port()}/0", RATE_LIMITS="on")
+
+        account = await Api(server.url, client=http).signup()
+
+        assert await account.api.balance(account.wallet_id) == "0.00"
+        assert "rate limits are off: redis is away" in read_log(server)

@@ -1,0 +1,402 @@
+"""`wallet verify`: a ledger that holds passes, and each way of tampering is found and named."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from tests.support.commands import run_wallet
+from tests.support.factories import Factory, Pair
+from tests.support.ledgers import connected_apart, nowhere, open_ledger
+from tests.support.observer import Observer
+from tests.support.servers import SECRET_KEY, Databases, free_port
+from wallet.core.ids import new_id, world_wallet_id
+from wallet.core.settings import Settings
+from wallet.services import verification
+from wallet.services.ledger import InsufficientFundsError
+from wallet.services.ledger.chain import chain_hash
+from wallet.services.verification import BrokenLedgerError, Verified, verify
+
+WORLD_ID = world_wallet_id("EUR")
+
+UNBALANCED = "its EUR entries add up to {} minor units, not 0"
+MISMATCHED = "its entries do not match a {} that is {}"
+MISPLACED = "is in a chain where none is kept, or out of one that is"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """
+    A small ledger that holds.
+
+    Ada's wallet: opened, topped up with 10.00, paid 2.50, failed to pay 99.00, got 1.00 back.
+    Bob's wallet: opened, got 2.50, paid 1.00.
+    """
+
+    url: str
+    ada_id: UUID
+    bob_id: UUID
+    topup_id: UUID
+    payment_id: UUID
+    failure_id: UUID
+
+
+@pytest_asyncio.fixture(scope="module")
+async def original(databases: Databases, settings: Settings) -> AsyncIterator[Books]:
+    """The books that every test gets a copy of."""
+    url = await databases.create()
+    far = settings.model_copy(update={"database_url": url})
+    async with connected_apart(far), open_ledger(settings.redis_url) as ledger:
+        pair = await Pair.create(Factory(ledger, far))
+        payment = await pair.pay("2.50 EUR")
+        with pytest.raises(InsufficientFundsError) as failure:
+            await pair.pay("99.00 EUR")
+        await pair.pay_back("1.00 EUR")
+    assert payment.operation is not None
+    assert failure.value.operation is not None
+    async with Observer.of(url) as observer:
+        topup_id = await observer.value("SELECT id FROM operations WHERE kind = 'TOPUP'")
+    yield Books(
+        url=url,
+        ada_id=pair.source_id,
+        bob_id=pair.target_id,
+        topup_id=topup_id,
+        payment_id=payment.operation.id,
+        failure_id=failure.value.operation.id,
+    )
+    await databases.drop(url)
+
+
+@pytest_asyncio.fixture
+async def books(original: Books, databases: Databases) -> AsyncIterator[Books]:
+    """A copy of the books, to be tampered with."""
+    url = await databases.copy(original.url)
+    values = {name: getattr(original, name) for name in Books.__slots__}
+    yield Books(**{**values, "url": url})
+    await databases.drop(url)
+
+
+async def _tamper(books: Books, *statements: str) -> None:
+    """Do what only the tables' owner can: change what is append-only."""
+    names = {name: getattr(books, name) for name in Books.__slots__} | {"world_id": WORLD_ID}
+    async with Observer.of(books.url) as observer:
+        await observer.execute("ALTER TABLE entries DISABLE TRIGGER USER")
+        for statement in statements:
+            await observer.execute(statement.format(**names))
+        await observer.execute("ALTER TABLE entries ENABLE TRIGGER USER")
+
+
+async def _verify(url: str) -> Verified:
+    settings = Settings(database_url=url, secret_key=SECRET_KEY)
+    return await verify(settings, on_progress=lambda _: None)
+
+
+async def _find(books: Books) -> str:
+    """Return what verify says of books that do not hold."""
+    with pytest.raises(BrokenLedgerError) as raised:
+        await _verify(books.url)
+    return str(raised.value)
+
+
+class TestHealthy:
+    """A ledger that nobody has tampered with."""
+
+    async def test_passes_and_is_counted(self, books: Books) -> None:
+        """Three wallets with the world; the openings, a top-up, two transfers and a failure."""
+        verified = await _verify(books.url)
+
+        assert verified == Verified(wallets=3, entries=8, operations=6)
+
+    async def test_no_wallet_at_all_passes(self, databases: Databases) -> None:
+        """An empty ledger holds."""
+        url = await databases.create()
+        assert await _verify(url) == Verified()
+        await databases.drop(url)
+
+    async def test_passes_while_money_moves(self, books: Books, settings: Settings) -> None:
+        """All is read from one snapshot, so that what happens meanwhile breaks nothing."""
+        far = settings.model_copy(update={"database_url": books.url})
+        async with connected_apart(far), open_ledger(nowhere()) as ledger:
+            pair = await Pair.create(Factory(ledger, far))
+            paying = asyncio.create_task(_pay_many_times(pair))
+            entries = [(await _verify(books.url)).entries]
+            while not paying.done():
+                entries.append((await _verify(books.url)).entries)
+            await paying
+
+        assert entries == sorted(entries)
+        assert entries[-1] > entries[0]
+
+    async def test_batches_do_not_lose_a_row(
+        self, books: Books, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However few rows are read at a time, all are, and progress is told."""
+        monkeypatch.setattr(verification, "_BATCH_ROWS", 1)
+        monkeypatch.setattr(verification, "_PROGRESS_EVERY", 3)
+        told: list[int] = []
+
+        verified = await verify(
+            Settings(database_url=books.url, secret_key=SECRET_KEY), on_progress=told.append
+        )
+
+        assert verified.entries == 8
+        assert told == [3, 6]
+
+
+async def _pay_many_times(pair: Pair) -> None:
+    for _ in range(20):
+        await pair.pay("0.01 EUR")
+
+
+class TestTamperedEntry:
+    """An entry that was changed, moved or removed is named by its wallet and sequence."""
+
+    @pytest.mark.parametrize(
+        ("change", "sequence", "finding"),
+        [
+            ("amount_minor = amount_minor + 1", 2, "its running balance is not the sum"),
+            ("balance_after_minor = 999999", 2, "its running balance is not the sum"),
+            ("held_after_minor = 1", 2, "its running balance is not the sum"),
+            ("held_change_minor = 1", 2, "its running balance is not the sum"),
+            ("hash = sha256('another')", 3, "its hash does not fit the chain"),
+            ("operation_id = '{failure_id}'", 2, "its hash does not fit the chain"),
+            ("created_at = created_at - interval '1 hour'", 2, "is older than the entry before it"),
+            ("created_at = created_at + interval '1 us'", 3, "its hash does not fit the chain"),
+        ],
+    )
+    async def test_changed(self, books: Books, change: str, sequence: int, finding: str) -> None:
+        """Whatever is changed of an entry, it is this entry that does not hold."""
+        await _tamper(
+            books,
+            f"UPDATE entries SET {change} WHERE wallet_id = '{{bob_id}}' AND sequence = {sequence}",
+        )
+
+        found = await _find(books)
+
+        assert found.startswith(f"wallet {books.bob_id}, entry {sequence}: {finding}")
+
+    async def test_consistently_changed(self, books: Books) -> None:
+        """An amount that was raised together with all balances after it breaks the chain."""
+        await _tamper(
+            books,
+            "UPDATE entries SET balance_after_minor = balance_after_minor + 100"
+            " WHERE wallet_id = '{bob_id}' AND sequence >= 2",
+            "UPDATE entries SET amount_minor = amount_minor + 100"
+            " WHERE wallet_id = '{bob_id}' AND sequence = 2",
+            "UPDATE wallets SET balance_minor = balance_minor + 100 WHERE id = '{bob_id}'",
+        )
+
+        assert await _find(books) == (
+            f"wallet {books.bob_id}, entry 2: its hash does not fit the chain"
+        )
+
+    async def test_moved_to_another_place(self, books: Books) -> None:
+        """A sequence with a gap is named where it goes on."""
+        await _tamper(
+            books,
+            "UPDATE entries SET sequence = 7 WHERE wallet_id = '{bob_id}' AND sequence = 3",
+        )
+
+        assert await _find(books) == f"wallet {books.bob_id}, entry 7: follows entry 2"
+
+    async def test_removed_from_the_middle(self, books: Books) -> None:
+        """The entry after the one that is missing is named."""
+        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 2")
+
+        assert await _find(books) == f"wallet {books.bob_id}, entry 3: follows entry 1"
+
+    async def test_removed_from_the_end(self, books: Books) -> None:
+        """The wallet's row knows of an entry that is not there."""
+        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 3")
+
+        assert (await _find(books)).startswith(f"wallet {books.bob_id}: its last sequence is not")
+
+    async def test_all_removed(self, books: Books) -> None:
+        """A wallet without a single entry is not taken for a new one."""
+        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}'")
+
+        assert (await _find(books)).startswith(f"wallet {books.bob_id}: ")
+
+    async def test_taken_out_of_the_chain(self, books: Books) -> None:
+        """A holder's entry without a sequence would be on no statement."""
+        await _tamper(
+            books,
+            "UPDATE entries SET sequence = NULL, balance_after_minor = NULL,"
+            " held_after_minor = NULL, hash = NULL"
+            " WHERE wallet_id = '{bob_id}' AND sequence = 1",
+            "UPDATE entries SET sequence = sequence - 1 WHERE wallet_id = '{bob_id}'",
+        )
+
+        assert (await _find(books)).startswith(f"wallet {books.bob_id}, entry 1: ")
+
+    async def test_systems_entry_put_into_a_chain(self, books: Books) -> None:
+        """A system wallet keeps none."""
+        await _tamper(
+            books,
+            "UPDATE entries SET sequence = 1, balance_after_minor = amount_minor,"
+            " held_after_minor = 0, hash = sha256('') WHERE wallet_id = '{world_id}'",
+        )
+
+        assert (await _find(books)).startswith(f"wallet {WORLD_ID}")
+
+
+class TestTamperedWallet:
+    """A wallet's row that does not agree with its entries is named by the wallet."""
+
+    @pytest.mark.parametrize(
+        ("change", "finding"),
+        [
+            ("balance_minor = balance_minor + 1", "its balance is not the sum of its entries"),
+            ("held_minor = 1", "its balance is not the sum of its entries"),
+            ("head_hash = sha256('another')", "its head is not its last entry's hash"),
+            ("last_sequence = last_sequence + 1", "its last sequence is not its last"),
+        ],
+    )
+    async def test_changed(self, books: Books, change: str, finding: str) -> None:
+        """Balance, hold, head and sequence are what the entries say."""
+        await _tamper(books, f"UPDATE wallets SET {change} WHERE id = '{{ada_id}}'")
+
+        assert await _find(books) == f"wallet {books.ada_id}: {finding}"
+
+    async def test_first_of_several_is_named(self, books: Books) -> None:
+        """Wallets are walked in the order of their ids."""
+        await _tamper(
+            books, "UPDATE wallets SET balance_minor = balance_minor + 1 WHERE owner_id IS NOT NULL"
+        )
+
+        first = min(books.ada_id, books.bob_id)
+        assert (await _find(books)).startswith(f"wallet {first}: ")
+
+
+class TestTamperedOperation:
+    """An operation that its entries do not bear out is named by its id."""
+
+    @pytest.mark.parametrize(
+        ("statement", "operation", "finding"),
+        [
+            (
+                "UPDATE entries SET amount_minor = -999 WHERE wallet_id = '{world_id}'",
+                "topup_id",
+                UNBALANCED.format(1),
+            ),
+            (
+                "DELETE FROM entries WHERE wallet_id = '{world_id}'",
+                "topup_id",
+                UNBALANCED.format(1000),
+            ),
+            (
+                "UPDATE operations SET amount_minor = 251 WHERE id = '{payment_id}'",
+                "payment_id",
+                MISMATCHED.format("TRANSFER", "COMPLETED"),
+            ),
+            (
+                "UPDATE operations SET amount_minor = 1 WHERE id = '{topup_id}'",
+                "topup_id",
+                MISMATCHED.format("TOPUP", "COMPLETED"),
+            ),
+            (
+                """UPDATE operations SET source_wallet_id = target_wallet_id,
+                target_wallet_id = source_wallet_id WHERE id = '{payment_id}'""",
+                "payment_id",
+                MISMATCHED.format("TRANSFER", "COMPLETED"),
+            ),
+            (
+                """UPDATE operations SET status = 'FAILED', error_code = 'BUSY'
+                WHERE id = '{payment_id}'""",
+                "payment_id",
+                MISMATCHED.format("TRANSFER", "FAILED"),
+            ),
+            (
+                """UPDATE operations SET status = 'COMPLETED', error_code = NULL
+                WHERE id = '{failure_id}'""",
+                "failure_id",
+                MISMATCHED.format("TRANSFER", "COMPLETED"),
+            ),
+        ],
+    )
+    async def test_changed(
+        self, books: Books, statement: str, operation: str, finding: str
+    ) -> None:
+        """Sum, amount, direction and status are what the entries say."""
+        await _tamper(books, statement)
+
+        assert await _find(books) == f"operation {getattr(books, operation)}: {finding}"
+
+    async def test_without_entries(self, books: Books) -> None:
+        """An operation that is on nobody's statement never took place."""
+        operation_id = new_id()
+        await _tamper(
+            books,
+            "INSERT INTO operations (id, kind, status, actor_id, target_wallet_id, amount_minor,"
+            " currency, created_at, completed_at)"
+            f" SELECT '{operation_id}', 'OPENING', 'COMPLETED', owner_id, id, 0, currency,"
+            " now(), now() FROM wallets WHERE id = '{bob_id}'",
+        )
+
+        assert await _find(books) == (
+            f"operation {operation_id}: {MISMATCHED.format('OPENING', 'COMPLETED')}"
+        )
+
+    async def test_money_from_nowhere(self, books: Books) -> None:
+        """An entry with a right hash and a right balance, and nobody who paid it."""
+        async with Observer.of(books.url) as observer:
+            wallet = (await observer.fetch("SELECT * FROM wallets WHERE id = $1", books.bob_id))[0]
+            last = await observer.value("SELECT max(created_at) FROM entries")
+        entry_hash = chain_hash(
+            wallet["head_hash"],
+            wallet_id=books.bob_id,
+            operation_id=books.failure_id,
+            sequence=4,
+            amount_minor=5_000,
+            held_change_minor=0,
+            balance_after_minor=5_150,
+            held_after_minor=0,
+            created_at=last,
+        )
+        await _tamper(
+            books,
+            "INSERT INTO entries VALUES ('{failure_id}', '{bob_id}', 4, 5000, 0, 5150, 0,"
+            f" '\\x{entry_hash.hex()}', '{last.isoformat()}')",
+            "UPDATE wallets SET balance_minor = 5150, last_sequence = 4,"
+            f" head_hash = '\\x{entry_hash.hex()}' WHERE id = '{{bob_id}}'",
+        )
+
+        assert await _find(books) == f"operation {books.failure_id}: {UNBALANCED.format(5000)}"
+
+
+class TestCommand:
+    """`wallet verify` as people run it."""
+
+    async def test_exits_0_when_the_ledger_holds(self, books: Books) -> None:
+        """And says how much it has looked at."""
+        finished = await run_wallet("verify", DATABASE_URL=books.url)
+
+        assert finished.exit_code == 0, finished.errors
+        assert finished.output == "The ledger holds: 3 wallets, 6 operations, 8 entries.\n"
+
+    async def test_exits_1_and_names_the_row(self, books: Books) -> None:
+        """One sentence on the standard error."""
+        await _tamper(books, "UPDATE wallets SET balance_minor = 7 WHERE id = '{ada_id}'")
+
+        finished = await run_wallet("verify", DATABASE_URL=books.url)
+
+        assert finished.exit_code == 1
+        assert finished.output == ""
+        assert finished.errors == (
+            f"The ledger does not hold: wallet {books.ada_id}: "
+            "its balance is not the sum of its entries.\n"
+        )
+
+    async def test_exits_1_where_there_is_no_database(self) -> None:
+        """One sentence without the password; a check that did not run is no check passed."""
+        finished = await run_wallet(
+            "verify", DATABASE_URL=f"postgresql://wallet:hunter2@127.0.0.1:{free_port()}/wallet"
+        )
+
+        assert finished.exit_code == 1
+        assert finished.errors.startswith("The database cannot be reached: ")
+        assert finished.errors.count("\n") == 1
+        assert "hunter2" not in finished.errors
