@@ -92,7 +92,7 @@ $(RUN):
 		echo "$$bare has no ensurepip, so it cannot make an environment: install that (Debian, Ubuntu: python3-venv), or name another Python with PYTHON=…" >&2; exit 1; \
 	fi; \
 	echo "Making the environment $(VENV) with $$fits …"; \
-	"$$fits" -m venv --clear $(VENV)
+	problem=$$("$$fits" -m venv --clear $(VENV) 2>&1) || { echo "$$problem" | tail -n 1 >&2; exit 1; }
 
 $(VENV)/.servers: requirements/servers.txt | $(RUN)
 	@$(RUN) src/wallet/development/install.py $<

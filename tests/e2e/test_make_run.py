@@ -20,6 +20,8 @@ from wallet.development.ports import find_free_port
 _ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
+    # It is the whole of `make run`, several times over, and machines may be busy.
+    pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them"),
     pytest.mark.skipif(
         not (_ROOT / ".venv" / ".package").exists(),

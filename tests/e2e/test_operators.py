@@ -13,9 +13,10 @@ from tests.support.api import TOPUP, Account, Api
 from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.refusals import refused
-from tests.support.servers import ApiServer, free_port
+from tests.support.servers import ApiServer
 from wallet.core.ids import new_id, to_global_id
 from wallet.development import RedisServer
+from wallet.development.ports import find_free_port
 
 
 async def run_wallet(*arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -91,7 +92,7 @@ class TestGrantOperator:
         code, _, error = await run_wallet(
             "grant-operator",
             "ada@example.com",
-            DATABASE_URL=f"postgresql://wallet@127.0.0.1:{free_port()}/wallet",
+            DATABASE_URL=f"postgresql://wallet@127.0.0.1:{find_free_port()}/wallet",
         )
 
         assert code == 1

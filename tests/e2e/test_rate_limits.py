@@ -14,9 +14,10 @@ from tests.support.api import LOGIN, PASSWORD, SIGNUP, Account, Api
 from tests.support.logs import read_log
 from tests.support.observer import Observer
 from tests.support.refusals import refused
-from tests.support.servers import ApiServer, free_port
+from tests.support.servers import ApiServer
 from wallet.core.errors import RateLimitedError
 from wallet.development import RedisServer
+from wallet.development.ports import find_free_port
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
@@ -233,7 +234,7 @@ class TestWithoutRedis:
         self, start_server: StartServer, http: httpx.AsyncClient
     ) -> None:
         """Keeping everybody out would be the larger harm; the log tells the operator."""
-        server = start_server(redis_url=f"redis://127.0.0.1:{free_port()}/0", RATE_LIMITS="on")
+        server = start_server(redis_url=f"redis://127.0.0.1:{find_free_port()}/0", RATE_LIMITS="on")
 
         account = await Api(server.url, client=http).signup()
 

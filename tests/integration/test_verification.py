@@ -12,9 +12,10 @@ from tests.support.commands import run_wallet
 from tests.support.factories import Factory, Pair
 from tests.support.ledgers import connected_apart, nowhere, open_ledger
 from tests.support.observer import Observer
-from tests.support.servers import SECRET_KEY, Databases, free_port
+from tests.support.servers import SECRET_KEY, Databases
 from wallet.core.ids import new_id, world_wallet_id
 from wallet.core.settings import Settings
+from wallet.development.ports import find_free_port
 from wallet.services import verification
 from wallet.services.ledger import InsufficientFundsError
 from wallet.services.ledger.chain import chain_hash
@@ -393,7 +394,7 @@ class TestCommand:
     async def test_exits_1_where_there_is_no_database(self) -> None:
         """One sentence without the password; a check that did not run is no check passed."""
         finished = await run_wallet(
-            "verify", DATABASE_URL=f"postgresql://wallet:hunter2@127.0.0.1:{free_port()}/wallet"
+            "verify", DATABASE_URL=f"postgresql://wallet:hunter2@127.0.0.1:{find_free_port()}/wallet"
         )
 
         assert finished.exit_code == 1

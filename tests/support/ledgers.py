@@ -16,8 +16,8 @@ from tortoise.context import TortoiseContext
 
 from tests.support.factories import Pair
 from tests.support.proxy import Proxy, proxy
-from tests.support.servers import free_port
 from wallet.core.settings import LockOutage, Settings
+from wallet.development.ports import find_free_port
 from wallet.services.database import tortoise_config
 from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
@@ -52,7 +52,7 @@ async def open_ledger(
 
 def nowhere() -> str:
     """Return the URL of a Redis that is not there."""
-    return f"redis://127.0.0.1:{free_port()}/0"
+    return f"redis://127.0.0.1:{find_free_port()}/0"
 
 
 @contextmanager

@@ -4,10 +4,8 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+
+from wallet.development.ports import find_free_port
+from wallet.development.processes import die_with_parent, wait_until
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -73,7 +74,7 @@ class ApiServer:
     def __init__(
         self, *, database_url: str, redis_url: str, log: Path, environment: dict[str, str]
     ) -> None:
-        self.port = free_port()
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         self._environment = {
@@ -118,18 +119,23 @@ class ApiServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # A run of the tests that is killed leaves no server behind.
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
             )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                break
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
+        if not wait_until(self._is_ready_or_gone, wait_s=START_TIMEOUT_S) or (
+            self._process.poll() is not None
+        ):
+            self.stop()
+            raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
+
+    def _is_ready_or_gone(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            return True
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def kill(self) -> None:
         """End it by SIGKILL, half-way through whatever it does."""
@@ -149,10 +155,3 @@ class ApiServer:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait(STOP_TIMEOUT_S)
         return self._process.returncode
-
-
-def free_port() -> int:
-    """Return a TCP port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

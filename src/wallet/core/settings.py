@@ -60,7 +60,13 @@ class LogLevel(StrEnum):
 class Settings(BaseSettings):
     """All settings of a process; `.env.example` explains each."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        # An empty variable is one that was not filled in.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     database_url: str = "postgresql://wallet:wallet@localhost:5432/wallet"
     redis_url: str = "redis://localhost:6379/0"

@@ -1,0 +1,125 @@
+"""What pg_catalog is to say of our tables, by name and definition."""
+
+from wallet.models import OperationKind, OperationStatus, WalletStatus
+from wallet.models.account import Role
+
+
+def _one_of(
+    column: str, values: type[OperationKind | OperationStatus | WalletStatus | Role]
+) -> str:
+    """Write a check of a list of values as PostgreSQL writes it back."""
+    listed = ", ".join(f"'{value.value}'::character varying" for value in values)
+    return f"CHECK ((({column})::text = ANY ((ARRAY[{listed}])::text[])))"
+
+
+def _belongs_to(column: str, table: str, *, on_delete: str = " ON DELETE RESTRICT") -> str:
+    return f"FOREIGN KEY ({column}) REFERENCES {table}(id){on_delete}"
+
+
+# Every constraint of every table, as pg_get_constraintdef writes it.
+CONSTRAINTS = {
+    "users": {
+        "users_pkey": "PRIMARY KEY (id)",
+        "users_email_key": "UNIQUE (email)",
+        "users_role_known": _one_of("role", Role),
+    },
+    "sessions": {
+        "sessions_pkey": "PRIMARY KEY (id)",
+        "sessions_token_hash_key": "UNIQUE (token_hash)",
+        "sessions_user_id_fkey": _belongs_to("user_id", "users"),
+        "sessions_expire_later": "CHECK ((expires_at > created_at))",
+    },
+    "wallets": {
+        "wallets_pkey": "PRIMARY KEY (id)",
+        "wallets_owner_id_fkey": _belongs_to("owner_id", "users"),
+        "wallets_status_known": _one_of("status", WalletStatus),
+        "wallets_held_not_negative": "CHECK ((held_minor >= 0))",
+        "wallets_overdraft_not_negative": "CHECK ((overdraft_minor >= 0))",
+        "wallets_balance_covers_held": (
+            "CHECK (((balance_minor - held_minor) >= (- overdraft_minor)))"
+        ),
+        "wallets_sequence_not_negative": "CHECK ((last_sequence >= 0))",
+        "wallets_head_hash_is_sha256": "CHECK ((octet_length(head_hash) = 32))",
+        "wallets_system_keeps_no_balance": (
+            "CHECK (((owner_id IS NOT NULL) OR"
+            " ((balance_minor = 0) AND (held_minor = 0) AND (last_sequence = 0))))"
+        ),
+        "wallets_closed_is_empty": (
+            "CHECK ((((status)::text <> 'CLOSED'::text) OR"
+            " ((balance_minor = 0) AND (held_minor = 0))))"
+        ),
+    },
+    "operations": {
+        "operations_pkey": "PRIMARY KEY (id)",
+        "operations_actor_id_fkey": _belongs_to("actor_id", "users"),
+        "operations_source_wallet_id_fkey": _belongs_to("source_wallet_id", "wallets"),
+        "operations_target_wallet_id_fkey": _belongs_to("target_wallet_id", "wallets"),
+        "operations_parent_id_fkey": _belongs_to("parent_id", "operations"),
+        "operations_actor_idempotency_key": "UNIQUE (actor_id, idempotency_key)",
+        "operations_kind_known": _one_of("kind", OperationKind),
+        "operations_status_known": _one_of("status", OperationStatus),
+        "operations_amount_not_negative": "CHECK ((amount_minor >= 0))",
+        "operations_conversion_is_whole": (
+            "CHECK ((num_nulls(target_amount_minor, target_currency, rate) = ANY (ARRAY[0, 3])))"
+        ),
+        "operations_failed_says_why": (
+            "CHECK ((((status)::text = 'FAILED'::text) = (error_code IS NOT NULL)))"
+        ),
+        "operations_pending_is_not_completed": (
+            "CHECK ((((status)::text = 'PENDING'::text) = (completed_at IS NULL)))"
+        ),
+        "operations_key_has_hash": ("CHECK (((idempotency_key IS NULL) = (request_hash IS NULL)))"),
+        "operations_key_not_empty": "CHECK (((idempotency_key)::text <> ''::text))",
+        "operations_hash_is_sha256": "CHECK ((octet_length(request_hash) = 32))",
+    },
+    "entries": {
+        "entries_pkey": "PRIMARY KEY (operation_id, wallet_id)",
+        "entries_wallet_sequence_key": "UNIQUE (wallet_id, sequence)",
+        "entries_operation_fkey": _belongs_to("operation_id", "operations", on_delete=""),
+        "entries_wallet_fkey": _belongs_to("wallet_id", "wallets", on_delete=""),
+        "entries_running_or_system": (
+            "CHECK ((num_nulls(sequence, balance_after_minor, held_after_minor, hash)"
+            " = ANY (ARRAY[0, 4])))"
+        ),
+        "entries_sequence_positive": "CHECK ((sequence > 0))",
+        "entries_held_not_negative": "CHECK ((held_after_minor >= 0))",
+        "entries_hash_is_sha256": "CHECK ((octet_length(hash) = 32))",
+    },
+    "limits": {
+        "limits_pkey": "PRIMARY KEY (wallet_id)",
+        "limits_wallet_fkey": _belongs_to("wallet_id", "wallets", on_delete=""),
+        "limits_not_negative": (
+            "CHECK (((outflow_max_minor >= 0) AND (outflow_24h_max_minor >= 0)))"
+        ),
+    },
+    "exchange_rates": {
+        "exchange_rates_pkey": "PRIMARY KEY (id)",
+        "exchange_rates_key": "UNIQUE (base, quote, as_of, source)",
+        "exchange_rates_positive": (
+            "CHECK (((rate > (0)::numeric) AND ((base)::text <> (quote)::text)))"
+        ),
+    },
+    "quotes": {
+        "quotes_pkey": "PRIMARY KEY (id)",
+        "quotes_operation_key": "UNIQUE (operation_id)",
+        "quotes_user_id_fkey": _belongs_to("user_id", "users"),
+        "quotes_operation_id_fkey": _belongs_to("operation_id", "operations"),
+        "quotes_positive": (
+            "CHECK (((rate > (0)::numeric) AND (amount_minor > 0) AND (target_amount_minor > 0)))"
+        ),
+        "quotes_expire_later": "CHECK ((expires_at > created_at))",
+    },
+}
+
+# Every index that is not a constraint's own.
+INDEXES = {
+    "users_email_without_case": "UNIQUE INDEX ON users (lower((email)::text))",
+    "wallets_owner": "INDEX ON wallets (owner_id, id)",
+    "sessions_family": "INDEX ON sessions (family_id)",
+    "sessions_user": "INDEX ON sessions (user_id)",
+}
+
+TRIGGERS = {
+    "entries_append_only": "BEFORE DELETE OR UPDATE ON entries FOR EACH ROW",
+    "entries_no_truncate": "BEFORE TRUNCATE ON entries FOR EACH STATEMENT",
+}

@@ -1,0 +1,91 @@
+"""Two server processes on a PostgreSQL and a Redis of their own, all of which can be killed."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+from tests.support.servers import SECRET_KEY, ApiServer
+from wallet.development import PostgresServer, RedisServer
+
+# One logs as in production and one as in development, and both all that there is.
+ENVIRONMENTS = (
+    {"ENVIRONMENT": "production", "LOG_LEVEL": "DEBUG"},
+    {"ENVIRONMENT": "development", "LOG_LEVEL": "DEBUG"},
+)
+
+# None of these is in a log unless something went wrong that must not.
+_NEVER_LOGGED = ("internal error", "never retrieved", "never awaited", "deadlock", "Deadlock")
+
+
+class Cluster:
+    """
+    The servers of a deployment.
+
+    Attributes:
+        first, second: The two API processes.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self.postgres = stack.enter_context(
+            PostgresServer(folder / "postgres", settings={"fsync": "off"})
+        )
+        self.redis = stack.enter_context(RedisServer(folder / "redis"))
+        self._servers: list[ApiServer] = []
+
+    @classmethod
+    @contextmanager
+    def of(cls, folder: Path) -> Iterator[Self]:
+        """Start PostgreSQL and Redis, and at the end stop whatever was started."""
+        with ExitStack() as stack:
+            yield cls(folder, stack)
+
+    @property
+    def first(self) -> ApiServer:
+        """One of the two."""
+        return self._servers[0]
+
+    @property
+    def second(self) -> ApiServer:
+        """The other one."""
+        return self._servers[1]
+
+    def add_servers(self, **environment: str) -> tuple[ApiServer, ApiServer]:
+        """Start two API processes, with settings on top of those that they have anyway."""
+        servers = []
+        for usual in ENVIRONMENTS:
+            server = ApiServer(
+                database_url=self.postgres.url,
+                redis_url=self.redis.url,
+                log=self._folder / f"server-{len(self._servers)}.log",
+                environment={**usual, **environment},
+            )
+            self._stack.enter_context(server)
+            self._servers.append(server)
+            servers.append(server)
+        return servers[0], servers[1]
+
+    def mend(self) -> None:
+        """Start again what the test before has killed."""
+        self.postgres.start()
+        self.redis.start()
+        for server in self._servers[:2]:
+            if server.exit_code is not None:
+                server.start()
+
+    def check_logs(self, secrets: list[str]) -> None:
+        """Assert that no log tells a secret, or of anything that must not happen."""
+        secrets = [*secrets, SECRET_KEY, *(_password(s.url) for s in (self.postgres, self.redis))]
+        for server in self._servers:
+            log = server.log.read_text()
+            assert log
+            assert [secret for secret in secrets if secret in log] == []
+            assert [words for words in _NEVER_LOGGED if words in log] == []
+        for path in self.postgres.data_folder.glob("log*"):
+            assert "deadlock" not in path.read_text()
+
+
+def _password(url: str) -> str:
+    return url.split("@", maxsplit=1)[0].rsplit(":", maxsplit=1)[1]

@@ -1,0 +1,58 @@
+"""The errors that clients handle."""
+
+import pytest
+
+from wallet.core.errors import ErrorCode, RateLimitedError, RequestError, WalletError
+from wallet.services.ledger.errors import RecordedRefusalError
+
+# What needs no more than to wait, and then the same request again.
+RETRYABLE = {ErrorCode.BUSY, ErrorCode.RATE_LIMITED}
+
+
+def families(base: type[Exception]) -> list[type[Exception]]:
+    """Return all subclasses of *base* that are raised."""
+    found = []
+    for family in base.__subclasses__():
+        found += [*([family] if family is not RecordedRefusalError else []), *families(family)]
+    return found
+
+
+class TestWalletError:
+    """WalletError, and what derives from it."""
+
+    def test_one_family_for_each_code(self) -> None:
+        """Clients branch on the code: each has its own class, and none is left out."""
+        codes = [family.__dict__["code"] for family in families(WalletError)]
+
+        assert sorted(codes) == sorted(ErrorCode)
+
+    @pytest.mark.parametrize("family", families(WalletError), ids=lambda family: family.__name__)
+    def test_retryable(self, family: type[WalletError]) -> None:
+        """Only what time alone can cure says that the same request can succeed later."""
+        assert family.retryable is (family.code in RETRYABLE)
+
+    @pytest.mark.parametrize(
+        "family",
+        [*families(WalletError), *families(RequestError)],
+        ids=lambda family: family.__name__,
+    )
+    def test_says_when_it_is_raised(self, family: type[Exception]) -> None:
+        """Every class's docstring starts by saying when it is raised."""
+        assert (family.__doc__ or "").strip().startswith("Raised ")
+
+    def test_message_is_what_it_says(self) -> None:
+        """The message for people is the exception's own text."""
+        error = RateLimitedError(retry_after_s=7)
+
+        assert error.message == str(error) == "Too many attempts; try again in 7 s."
+
+
+class TestRequestError:
+    """RequestError, and what derives from it."""
+
+    def test_codes_are_not_those_of_types(self) -> None:
+        """A top-level error is never mistaken for a member of a union."""
+        codes = [family.__dict__["code"] for family in families(RequestError)]
+
+        assert len(set(codes)) == len(codes)
+        assert not set(codes) & {code.value for code in ErrorCode}

@@ -1,0 +1,281 @@
+"""Settings from the environment."""
+
+import traceback
+
+import pytest
+
+from wallet.core.settings import (
+    Environment,
+    Funding,
+    LockOutage,
+    LogLevel,
+    Settings,
+    SettingsError,
+    Switch,
+    load_settings,
+)
+
+STRONG = "p7Jx0cVq2mKd9TzL4sWf8RbYh3NgE6uA"
+PASSWORD = "hunter2-is-a-secret"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is set but what a test sets."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> SettingsError:
+    """Load the settings from an environment that makes no sense; return the error."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    return raised.value
+
+
+class TestLoadSettings:
+    """load_settings."""
+
+    def test_defaults(self) -> None:
+        """An empty environment is a development machine."""
+        settings = load_settings()
+
+        assert settings.environment is Environment.DEVELOPMENT
+        assert not settings.is_production
+        assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8080, 1)
+        assert settings.funding is Funding.OWNER
+        assert settings.lock_outage is LockOutage.DEGRADE
+        assert settings.rate_limits
+        assert not settings.metrics
+        assert settings.assets == {}
+
+    def test_reads_every_kind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each setting is the environment variable of its name."""
+        for name, value in {
+            "DATABASE_URL": "postgresql://a:b@db/wallet",
+            "REDIS_URL": "redis://cache:1/2",
+            "SECRET_KEY": STRONG,
+            "HOST": "0.0.0.0",  # noqa: S104
+            "PORT": "9000",
+            "WORKERS": "4",
+            "ENVIRONMENT": "production",
+            "FUNDING": "operator",
+            "LOCK_OUTAGE": "refuse",
+            "LOCK_WAIT_MS": "250",
+            "RATE_LIMITS": "off",
+            "MAX_WALLETS_PER_USER": "7",
+            "LOG_LEVEL": "warning",
+            "GRAPHIQL": "on",
+            "METRICS": "on",
+            "ASSETS": "POINTS=0, GOLD=3",
+        }.items():
+            monkeypatch.setenv(name, value)
+
+        settings = load_settings()
+
+        assert settings.database_url == "postgresql://a:b@db/wallet"
+        assert settings.redis_url == "redis://cache:1/2"
+        assert settings.secret_key == STRONG
+        assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 9000, 4)  # noqa: S104
+        assert settings.is_production
+        assert settings.funding is Funding.OPERATOR
+        assert settings.lock_outage is LockOutage.REFUSE
+        assert settings.lock_wait_ms == 250
+        assert not settings.rate_limits
+        assert settings.max_wallets_per_user == 7
+        assert settings.log_level is LogLevel.WARNING
+        assert settings.graphiql is Switch.ON
+        assert settings.metrics
+        assert settings.assets == {"POINTS": 0, "GOLD": 3}
+
+    def test_ignores_what_is_not_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An environment is full of other people's variables."""
+        monkeypatch.setenv("PATH_TO_NOWHERE", "x")
+        monkeypatch.setenv("WALLET_COLOUR", "brown")
+
+        assert load_settings().port == 8080
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("PORT", "http"),
+            ("PORT", ""),
+            ("PORT", "-1"),
+            ("PORT", "65536"),
+            ("PORT", "80.5"),
+            ("PORT", "٣"),
+            ("WORKERS", "0"),
+            ("WORKERS", "many"),
+            ("ENVIRONMENT", "prod"),
+            ("ENVIRONMENT", ""),
+            ("FUNDING", "anybody"),
+            ("LOCK_OUTAGE", "panic"),
+            ("LOCK_WAIT_MS", "-1"),
+            ("LOCK_WAIT_MS", "30001"),
+            ("LOCK_WAIT_MS", "2s"),
+            ("RATE_LIMITS", "maybe"),
+            ("MAX_WALLETS_PER_USER", "0"),
+            ("LOG_LEVEL", "loud"),
+            ("GRAPHIQL", "true"),
+            ("METRICS", "1"),
+            ("DATABASE_POOL_SIZE", "1"),
+            ("ASSETS", "POINTS"),
+            ("ASSETS", "POINTS=few"),
+            ("ASSETS", "POINTS=0=1"),
+            ("ASSETS", "POINTS=1.5"),
+        ],
+    )
+    def test_one_clear_sentence(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        """A value that makes no sense gives one line that names the variable and ends in a dot."""
+        error = refusal(monkeypatch, **{name: value})
+
+        (line,) = str(error).splitlines()
+        assert line.startswith(name)
+        assert line.endswith(".")
+        assert "pydantic" not in line
+        assert len(line) < 200
+
+    @pytest.mark.xfail(
+        strict=True, reason="bad assets and addresses pass load_settings and end in a traceback"
+    )
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ASSETS", "points=0"),
+            ("ASSETS", "=0"),
+            ("ASSETS", "POINTS=19"),
+            ("ASSETS", "EUR=3"),
+            ("ASSETS", "POINTS=0,POINTS=2"),
+            ("DATABASE_URL", "localhost"),
+            ("DATABASE_URL", "mysql://localhost/wallet"),
+            ("DATABASE_URL", f"postgresql://wallet:{PASSWORD}@localhost:port/wallet"),
+            ("REDIS_URL", "localhost"),
+            ("REDIS_URL", f"redis://:{PASSWORD}@localhost:port/0"),
+        ],
+    )
+    def test_one_clear_sentence_before_anything_runs(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        """What only shows when it is used is refused here all the same, without its secret."""
+        error = refusal(monkeypatch, **{name: value})
+
+        (line,) = str(error).splitlines()
+        assert line.startswith(name)
+        assert PASSWORD not in line
+
+    def test_a_sentence_for_each(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Several bad values give a line each."""
+        error = refusal(monkeypatch, PORT="http", WORKERS="0", FUNDING="anybody")
+
+        assert sorted(line.partition(":")[0] for line in str(error).splitlines()) == [
+            "FUNDING",
+            "PORT",
+            "WORKERS",
+        ]
+
+    @pytest.mark.parametrize(
+        "secret_key",
+        [
+            None,
+            "",
+            "short",
+            STRONG[:31],
+            "a" * 64,
+            "abcabcabc" * 8,
+            " " * 40,
+            "development-only-never-in-production",
+        ],
+    )
+    def test_production_refuses_a_weak_secret(
+        self, monkeypatch: pytest.MonkeyPatch, secret_key: str | None
+    ) -> None:
+        """Missing, short, repetitive, or the one that everybody knows: one sentence."""
+        environment = {} if secret_key is None else {"SECRET_KEY": secret_key}
+
+        error = refusal(monkeypatch, ENVIRONMENT="production", **environment)
+
+        (line,) = str(error).splitlines()
+        assert line.startswith("SECRET_KEY is missing or weak")
+        assert "openssl rand" in line
+
+    def test_production_takes_a_strong_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """32 random characters are enough."""
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        monkeypatch.setenv("SECRET_KEY", STRONG)
+
+        assert load_settings().is_production
+
+    def test_development_takes_any_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A developer needs no strong one."""
+        monkeypatch.setenv("SECRET_KEY", "weak")
+
+        assert load_settings().secret_key == "weak"
+
+    @pytest.mark.parametrize(
+        "environment",
+        [
+            {"ENVIRONMENT": "production", "SECRET_KEY": PASSWORD},
+            {"ENVIRONMENT": "nowhere", "SECRET_KEY": PASSWORD},
+            {"PORT": "http", "SECRET_KEY": PASSWORD},
+            {"PORT": "http", "DATABASE_URL": f"postgresql://wallet:{PASSWORD}@db/wallet"},
+            {"PORT": "http", "REDIS_URL": f"redis://:{PASSWORD}@cache/0"},
+        ],
+    )
+    def test_never_prints_a_secret(
+        self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+    ) -> None:
+        """No secret is in the message, nor in the traceback with all its causes."""
+        error = refusal(monkeypatch, **environment)
+
+        assert PASSWORD not in str(error)
+        assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+class TestSettings:
+    """Settings."""
+
+    @pytest.mark.xfail(strict=True, reason="repr(settings) shows every secret")
+    def test_repr_shows_no_secret(self) -> None:
+        """Settings that end up in a log or a debugger give nothing away."""
+        settings = Settings(
+            secret_key=PASSWORD,
+            database_url=f"postgresql://wallet:{PASSWORD}@db/wallet",
+            redis_url=f"redis://:{PASSWORD}@cache/0",
+        )
+
+        assert PASSWORD not in repr(settings)
+        assert PASSWORD not in str(settings)
+
+    @pytest.mark.parametrize(
+        ("environment", "graphiql", "served"),
+        [
+            (Environment.DEVELOPMENT, None, True),
+            (Environment.DEVELOPMENT, Switch.OFF, False),
+            (Environment.DEVELOPMENT, Switch.ON, True),
+            (Environment.PRODUCTION, None, False),
+            (Environment.PRODUCTION, Switch.OFF, False),
+            (Environment.PRODUCTION, Switch.ON, True),
+        ],
+    )
+    def test_graphiql(
+        self,
+        environment: Environment,
+        graphiql: Switch | None,
+        served: bool,  # noqa: FBT001
+    ) -> None:
+        """GraphiQL is served unless in production, and as GRAPHIQL says where it says anything."""
+        settings = Settings(environment=environment, secret_key=STRONG, graphiql=graphiql)
+
+        assert settings.serves_graphiql is served
+
+    def test_stays_as_it_was_read(self) -> None:
+        """Settings are read once and never change."""
+        settings = Settings()
+
+        with pytest.raises(ValueError, match="frozen"):
+            settings.port = 1
