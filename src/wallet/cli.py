@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT_S = 10
 
+CONNECTIONS_MAX = 1_000
+"""Most connections of one process; beyond that, 503 at once."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wallet")
@@ -53,6 +56,7 @@ def serve() -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        limit_concurrency=CONNECTIONS_MAX,
     )
 
 

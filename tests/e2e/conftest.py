@@ -12,6 +12,7 @@ from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.sender import Sender
 from tests.support.servers import ApiServer, Databases
+from tests.support.site import Site, open_site
 from wallet.development import RedisServer
 
 StartServer = Callable[..., ApiServer]
@@ -112,3 +113,13 @@ async def bob(guests: Guests) -> Account:
 def sender(ada: Account, bob: Account) -> Sender:
     """Ada's mutations, and what she may get wrong in them."""
     return Sender(ada, bob)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def site(
+    databases: Databases, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Site]:
+    """A server in production, with metrics, and the ways to its neighbours."""
+    log = tmp_path_factory.mktemp("production") / "log"
+    async with open_site(databases, redis, log, METRICS="on") as site:
+        yield site

@@ -1,4 +1,4 @@
-"""Everything at once, and things that die half-way: the money is moved exactly once all the same."""
+"""Everything at once, and things that die half-way: the money moves exactly once all the same."""
 
 import asyncio
 import signal
@@ -14,13 +14,16 @@ import redis.asyncio
 from tests.support.api import PASSWORD, Account, Api
 from tests.support.cluster import Cluster
 from tests.support.commands import run_wallet
-from tests.support.crowd import AWAY, BUSY, UNANSWERED, Crowd
+from tests.support.crowd import AWAY, BUSY, UNANSWERED, Crowd, open_client
 from tests.support.observer import Observer
-from tests.support.servers import ApiServer
+from tests.support.servers import SECRET_KEY, ApiServer
 from tests.support.waiting import until
 from wallet.core.ids import find_id
+from wallet.core.settings import Settings
+from wallet.services.verification import verify
 
 WALLETS = 8
+PAYMENTS = 256
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -43,9 +46,8 @@ def cluster(shared_cluster: Cluster) -> Cluster:
 
 @pytest_asyncio.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client with room for the whole crowd."""
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+    """An HTTP client that the accounts share."""
+    async with open_client() as client:
         yield client
 
 
@@ -55,15 +57,16 @@ async def accounts(shared_cluster: Cluster, client: httpx.AsyncClient) -> list[A
     api = Api(shared_cluster.first.url, client=client)
     accounts = await asyncio.gather(*(api.signup() for _ in range(WALLETS)))
     for account in accounts:
-        await account.api.topup(account.wallet_id, "10.00")
+        topup = await account.api.topup(account.wallet_id, "10.00")
+        assert topup["__typename"] == "OperationPayload", topup
     return list(accounts)
 
 
 async def _check(cluster: Cluster, crowd: Crowd, accounts: list[Account]) -> None:
     """Assert that the crowd's money, the whole ledger, and the logs are as they should be."""
     await crowd.check()
-    verified = await run_wallet("verify", DATABASE_URL=cluster.postgres.url)
-    assert verified.exit_code == 0, verified.errors
+    settings = Settings(database_url=cluster.postgres.url, secret_key=SECRET_KEY)
+    await verify(settings, on_progress=lambda _: None)
     tokens = [str(account.api.access_token) for account in accounts]
     cluster.check_logs([PASSWORD, *tokens, *(account.refresh_token for account in accounts)])
 
@@ -72,14 +75,16 @@ class TestCrowd:
     """Sixty-four tasks move money at random among eight wallets, over two server processes."""
 
     async def test_in_good_weather(self, cluster: Cluster, accounts: list[Account]) -> None:
-        """Every answer is true, and nothing is seen but success, no funds, and now and then Busy."""
+        """Every answer is true, and none is anything but success, no funds, or Busy."""
         urls = [cluster.first.url, cluster.second.url]
         crowd = Crowd(accounts, urls, seed=1, tolerated={BUSY})
 
-        await crowd.run(960)
+        await crowd.run(2 * PAYMENTS)
 
         await _check(cluster, crowd, accounts)
-        assert len(crowd.moved) > 480
+        assert len(crowd.moved) > PAYMENTS
+        verified = await run_wallet("verify", DATABASE_URL=cluster.postgres.url)
+        assert verified.exit_code == 0, verified.errors
 
     async def test_redis_stops_half_way_and_work_goes_on(
         self, cluster: Cluster, accounts: list[Account]
@@ -87,8 +92,8 @@ class TestCrowd:
         """LOCK_OUTAGE=degrade: row locks alone keep the books."""
         urls = [cluster.first.url, cluster.second.url]
         crowd = Crowd(accounts, urls, seed=2, tolerated={BUSY})
-        running = asyncio.create_task(crowd.run(480))
-        await crowd.until_answered(240)
+        running = asyncio.create_task(crowd.run(PAYMENTS))
+        await crowd.until_answered(PAYMENTS // 2)
         cluster.redis.stop()
 
         await running
@@ -103,8 +108,8 @@ class TestCrowd:
         """LOCK_OUTAGE=refuse: Busy while Redis is away, and all gets done when it is back."""
         servers = cluster.add_servers(LOCK_OUTAGE="refuse")
         crowd = Crowd(accounts, [server.url for server in servers], seed=3, tolerated={BUSY})
-        running = asyncio.create_task(crowd.run(480))
-        await crowd.until_answered(240)
+        running = asyncio.create_task(crowd.run(PAYMENTS))
+        await crowd.until_answered(PAYMENTS // 2)
         cluster.redis.stop()
 
         for server in servers:
@@ -112,7 +117,7 @@ class TestCrowd:
         answered = crowd.answered
         for server in servers:
             assert await _is_busy(accounts[0], server)
-        assert crowd.answered == answered < 480
+        assert crowd.answered == answered < PAYMENTS
         cluster.redis.start()
         await running
 
@@ -120,29 +125,14 @@ class TestCrowd:
         for server in servers:
             server.stop()
 
-    async def test_server_is_killed_half_way(
-        self, cluster: Cluster, accounts: list[Account]
-    ) -> None:
-        """What it did not answer is sent to the other one, and moves its money exactly once."""
-        urls = [cluster.first.url, cluster.second.url]
-        crowd = Crowd(accounts, urls, seed=4, tolerated={BUSY, UNANSWERED})
-        running = asyncio.create_task(crowd.run(480))
-        await crowd.until_answered(240)
-        cluster.first.kill()
-
-        await running
-
-        assert crowd.obstacles[UNANSWERED]
-        await _check(cluster, crowd, accounts)
-
     async def test_postgres_is_killed_half_way(
         self, cluster: Cluster, accounts: list[Account]
     ) -> None:
         """What was not answered for good is sent again when it is back, and moves exactly once."""
         urls = [cluster.first.url, cluster.second.url]
         crowd = Crowd(accounts, urls, seed=5, tolerated={BUSY, AWAY})
-        running = asyncio.create_task(crowd.run(480))
-        await crowd.until_answered(240)
+        running = asyncio.create_task(crowd.run(PAYMENTS))
+        await crowd.until_answered(PAYMENTS // 2)
         cluster.postgres.kill()
         await until(lambda: crowd.obstacles[AWAY] > 0)
         cluster.postgres.start()
@@ -151,20 +141,35 @@ class TestCrowd:
 
         await _check(cluster, crowd, accounts)
 
+    async def test_server_is_killed_half_way(
+        self, cluster: Cluster, accounts: list[Account]
+    ) -> None:
+        """What it did not answer is sent to the other one, and moves its money exactly once."""
+        urls = [cluster.first.url, cluster.second.url]
+        crowd = Crowd(accounts, urls, seed=4, tolerated={BUSY, UNANSWERED})
+        running = asyncio.create_task(crowd.run(PAYMENTS))
+        await crowd.until_answered(PAYMENTS // 2)
+        cluster.first.kill()
+
+        await running
+
+        assert crowd.obstacles[UNANSWERED]
+        await _check(cluster, crowd, accounts)
+
     async def test_server_is_asked_to_end_half_way(
         self, cluster: Cluster, accounts: list[Account]
     ) -> None:
         """It ends by itself in good order, leaves no lock behind, and the other one goes on."""
         urls = [cluster.first.url, cluster.second.url]
         crowd = Crowd(accounts, urls, seed=6, tolerated={BUSY, UNANSWERED})
-        running = asyncio.create_task(crowd.run(480))
-        await crowd.until_answered(240)
+        running = asyncio.create_task(crowd.run(PAYMENTS))
+        await crowd.until_answered(PAYMENTS // 2)
         cluster.first.terminate()
 
         await running
-        await until(lambda: cluster.first.exit_code is not None)
+        await until(lambda: cluster.first.exit_code() is not None)
 
-        assert cluster.first.exit_code in {0, -signal.SIGTERM}
+        assert cluster.first.exit_code() in {0, -signal.SIGTERM}
         assert await _locks(cluster) == []
         await _check(cluster, crowd, accounts)
 
@@ -212,31 +217,32 @@ class TestGracefulEnd:
         self, cluster: Cluster, accounts: list[Account]
     ) -> None:
         """It takes nobody new, answers those it has, gives their locks back, and ends."""
-        ada, bob = await _two_more(cluster, accounts)
         server = cluster.second
-        bob_id = find_id("Wallet", bob.wallet_id)
-        assert bob_id is not None
+        wallet_ids = [id_ for a in accounts if (id_ := find_id("Wallet", a.wallet_id))]
         async with Observer.of(cluster.postgres.url) as observer:
-            async with observer.rows_held(bob_id):
-                requests = [
-                    asyncio.create_task(
-                        ada.api.at(server.url).transfer(ada.wallet_id, bob.wallet_id, "1.00")
-                    )
-                    for _ in range(5)
+            async with observer.rows_held(*wallet_ids):
+                topups = [
+                    asyncio.create_task(account.api.at(server.url).topup(account.wallet_id, "1.00"))
+                    for account in accounts
                 ]
-                await observer.until_waiting(1)
+                await observer.until_waiting(WALLETS)
+                before = [await observer.balance_minor(id_) for id_ in wallet_ids]
                 server.terminate()
                 await until(lambda: _refuses(server))
-                assert server.exit_code is None
-            answers = await asyncio.gather(*requests)
-            await until(lambda: server.exit_code is not None)
+                assert server.exit_code() is None
+            answers = await asyncio.gather(*topups)
+            await until(lambda: server.exit_code() is not None)
 
-            assert server.exit_code in {0, -signal.SIGTERM}
+            assert server.exit_code() in {0, -signal.SIGTERM}
             assert await _locks(cluster) == []
-            # On a slow machine the row may have been held for longer than they wait.
+            # On a slow machine the rows may have been held for longer than they wait.
             kinds = [answer["__typename"] for answer in answers]
             assert set(kinds) <= {"OperationPayload", "Busy"}
-            assert await observer.balance_minor(bob_id) == 100 * kinds.count("OperationPayload")
+            after = [await observer.balance_minor(id_) for id_ in wallet_ids]
+            assert after == [
+                balance + 100 * (kind == "OperationPayload")
+                for balance, kind in zip(before, kinds, strict=True)
+            ]
 
 
 async def _two_more(cluster: Cluster, accounts: list[Account]) -> tuple[Account, Account]:
@@ -265,7 +271,7 @@ async def _send_at_once(
 ) -> list[dict[str, Any]]:
     """Send a transfer of each amount under one key, in turn to one server and the other."""
     apis = [ada.api.at(cluster.first.url), ada.api.at(cluster.second.url)]
-    return await asyncio.gather(
+    answers: list[dict[str, Any]] = await asyncio.gather(
         *(
             apis[number // 2 % 2].transfer(
                 ada.wallet_id, bob.wallet_id, amount, idempotencyKey=bob.wallet_id
@@ -273,6 +279,7 @@ async def _send_at_once(
             for number, amount in enumerate(amounts)
         )
     )
+    return answers
 
 
 async def _is_busy(account: Account, server: ApiServer) -> bool:

@@ -4,7 +4,8 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -237,7 +238,7 @@ class TestLines:
         edges = await everything(kept.account)
 
         assert [edge["amount"]["amount"] for edge in edges] == kept.amounts
-        cents = [round(float(amount) * 100) for amount in kept.amounts]
+        cents = [int(Decimal(amount) * 100) for amount in kept.amounts]
         sums = list(itertools.accumulate(reversed(cents)))[::-1]
         assert [edge["balanceAfter"]["amount"] for edge in edges] == [
             f"{total // 100}.{total % 100:02}" for total in sums
@@ -345,7 +346,7 @@ class TestFilter:
         """Return filters that let through much, little and nothing."""
         middle, later = kept.lines[30].created_at, kept.lines[10].created_at
         tick = timedelta(microseconds=1)
-        elsewhere = middle.astimezone(None).isoformat()
+        elsewhere = middle.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat()
         return [
             {},
             {"kinds": ["TOPUP"]},

@@ -115,8 +115,12 @@ CONSTRAINTS = {
 INDEXES = {
     "users_email_without_case": "UNIQUE INDEX ON users (lower((email)::text))",
     "wallets_owner": "INDEX ON wallets (owner_id, id)",
-    "sessions_family": "INDEX ON sessions (family_id)",
-    "sessions_user": "INDEX ON sessions (user_id)",
+    "sessions_family_alive": (
+        "UNIQUE INDEX ON sessions (family_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
+    ),
+    "sessions_user_alive": (
+        "INDEX ON sessions (user_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
+    ),
 }
 
 TRIGGERS = {

@@ -137,6 +137,16 @@ class ApiServer:
         except httpx.TransportError:
             return False
 
+    def exit_code(self) -> int | None:
+        """Return how it ended, negative for a signal; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        """Ask it to end, by SIGTERM, and do not wait for it."""
+        assert self._process is not None
+        self._process.terminate()
+
     def kill(self) -> None:
         """End it by SIGKILL, half-way through whatever it does."""
         assert self._process is not None

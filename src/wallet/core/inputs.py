@@ -71,7 +71,10 @@ def check_metadata(metadata: object) -> str | None:
     if metadata is None:
         return None
     field = ("metadata",)
-    for value, depth in _walk(metadata):
+    for count, (value, depth) in enumerate(_walk(metadata)):
+        # Each value takes at least a byte: what has more of them need not be written out.
+        if count > METADATA_BYTES_MAX:
+            raise InvalidInputError(f"At most {METADATA_BYTES_MAX} bytes.", field=field)
         if depth > METADATA_DEPTH_MAX:
             raise InvalidInputError(f"At most {METADATA_DEPTH_MAX} levels deep.", field=field)
         if isinstance(value, str) and _UNSTORABLE.search(value):

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_KEY_LENGTH_MIN = 32
 _SECRET_KEY_DISTINCT_MIN = 10
+_DATABASE_OPTIONS = frozenset({"host", "sslmode"})
 _DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"  # noqa: S105
 
 
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     environment: Environment = Environment.DEVELOPMENT
-    funding: Funding = Funding.OWNER
+    funding: Funding | None = None
     lock_outage: LockOutage = LockOutage.DEGRADE
     lock_wait_ms: int = Field(default=2_000, ge=0, le=30_000)
     rate_limits: Switch = Switch.ON
@@ -95,6 +97,22 @@ class Settings(BaseSettings):
             return value
         pairs = (item.strip().partition("=") for item in value.split(",") if item.strip())
         return {code: decimals for code, _, decimals in pairs}
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str) -> str:
+        """Refuse what would be read differently by serve and by migrate."""
+        url = urlsplit(value)
+        if url.scheme not in {"postgresql", "postgres"}:
+            raise ValueError("it starts with postgresql://")
+        unknown = parse_qs(url.query).keys() - _DATABASE_OPTIONS
+        if unknown:
+            raise ValueError(f"its options are {', '.join(sorted(_DATABASE_OPTIONS))}")
+        try:
+            _ = url.port
+        except ValueError:
+            raise ValueError("it names one host, and its port is a number") from None
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -119,6 +137,13 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether the strict defaults hold."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def who_funds(self) -> Funding:
+        """Who tops up: unless said otherwise, in production nobody makes money for itself."""
+        if self.funding is not None:
+            return self.funding
+        return Funding.OPERATOR if self.is_production else Funding.OWNER
 
     @property
     def serves_graphiql(self) -> bool:

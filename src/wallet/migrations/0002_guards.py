@@ -26,8 +26,11 @@ ALTER TABLE exchange_rates ADD CONSTRAINT exchange_rates_key UNIQUE (base, quote
 ALTER TABLE quotes ADD CONSTRAINT quotes_operation_key UNIQUE (operation_id);
 CREATE UNIQUE INDEX users_email_without_case ON users (lower(email));
 CREATE INDEX wallets_owner ON wallets (owner_id, id);
-CREATE INDEX sessions_family ON sessions (family_id);
-CREATE INDEX sessions_user ON sessions (user_id);
+-- One token of a family is alive at any time; the used ones stay out of the way.
+CREATE UNIQUE INDEX sessions_family_alive ON sessions (family_id)
+    WHERE used_at IS NULL AND ended_at IS NULL;
+CREATE INDEX sessions_user_alive ON sessions (user_id)
+    WHERE used_at IS NULL AND ended_at IS NULL;
 -- A wallet's row changes with every entry and its indexed columns never do:
 -- room on the page keeps those updates out of the indexes (HOT).
 ALTER TABLE wallets SET (fillfactor = 70);

@@ -71,4 +71,6 @@ async def logout(info: Info, input: LogoutInput) -> LogoutResult:  # noqa: A002
     except UnauthenticatedError:
         raise SessionExpiredError from None
     ended = await sessions.end_sessions(actor, everywhere=input.everywhere)
+    # What follows in the same request is not signed in any more.
+    info.context.actor = None
     return LogoutPayload(sessions_ended=ended)

@@ -1,10 +1,12 @@
 """Resolvers of what opens wallets and moves money."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import strawberry
+from strawberry.types.nodes import Selection
 
-from wallet.core.errors import NotFoundError
+from wallet.core.errors import ForbiddenError, NotFoundError
 from wallet.core.ids import find_id
 from wallet.core.inputs import (
     LABEL_LENGTH_MAX,
@@ -49,11 +51,14 @@ async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  
 async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
     """Bring money from outside into a wallet."""
     actor = await info.context.get_actor()
+    wallet_id = _read_wallet_id(input.wallet_id, field="wallet_id")
+    if actor.is_operator:
+        await _refuse_foreign_statement(info, actor, wallet_id)
     outcome = await transfers.topup(
         info.context.services.ledger,
-        info.context.services.settings.funding,
+        info.context.services.settings.who_funds,
         actor=actor,
-        wallet_id=_read_wallet_id(input.wallet_id, field="wallet_id"),
+        wallet_id=wallet_id,
         amount_minor=input.amount.read(),
         currency=input.amount.currency,
         note=read_note(input),
@@ -74,6 +79,21 @@ async def transfer(info: Info, input: TransferInput) -> TransferResult:  # noqa:
         note=read_note(input),
     )
     return _payload(outcome, actor)
+
+
+async def _refuse_foreign_statement(info: Info, actor: Actor, wallet_id: UUID) -> None:
+    """Refuse, before money moves, an answer that an operator is not to see."""
+    if _selects(info.selected_fields, "operations") and not await wallets.find_wallet(
+        actor, wallet_id
+    ):
+        raise ForbiddenError("Only its owner reads a wallet's statement.")
+
+
+def _selects(selections: Iterable[Selection], name: str) -> bool:
+    return any(
+        getattr(selection, "name", None) == name or _selects(selection.selections, name)
+        for selection in selections
+    )
 
 
 def _read_wallet_id(text: strawberry.ID, *, field: str) -> UUID:

@@ -10,7 +10,7 @@ from wallet.core.ids import to_global_id
 from wallet.schema.context import Info
 from wallet.schema.nodes import Node
 from wallet.schema.optional import given
-from wallet.schema.paging import read_page
+from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
 from wallet.schema.scalars import CurrencyCode
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
 from wallet.services.sessions import IssuedSession
@@ -64,7 +64,7 @@ class User(Node):
             last=given(last),
             before=given(before),
         )
-        info.context.charge(page.limit)
+        info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         return WalletConnection.of(self.user_id, await list_wallets(self.user_id), page)
 
 

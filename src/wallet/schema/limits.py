@@ -25,6 +25,9 @@ from graphql import (
 from graphql.language.ast import FloatValueNode, IntValueNode, Node
 from strawberry.extensions import SchemaExtension
 
+LENGTH_MAX = 32 * 1024
+"""Longest document, in characters: comments and strings are one token each, however long."""
+
 TOKENS_MAX = 2_000
 """Longest document, in tokens of the GraphQL grammar."""
 
@@ -46,7 +49,7 @@ NUMBER_LENGTH_MAX = 40
 _DOCUMENTS_CACHED_MAX = 512
 
 
-class TooComplexError(GraphQLError):
+class DocumentTooComplexError(GraphQLError):
     """Raised when a document passes one of the bounds; nothing of it has run."""
 
     def __init__(self, message: str) -> None:
@@ -58,9 +61,10 @@ class ParseWithinLimits(SchemaExtension):
 
     def on_parse(self) -> Iterator[None]:
         """Hand the execution a document that is within bounds."""
-        self.execution_context.graphql_document = parse_within_limits(
-            self.execution_context.query or ""
-        )
+        text = self.execution_context.query or ""
+        if len(text) > LENGTH_MAX:
+            raise DocumentTooComplexError(f"A document has at most {LENGTH_MAX} characters.")
+        self.execution_context.graphql_document = parse_within_limits(text)
         yield
 
 
@@ -71,7 +75,7 @@ def parse_within_limits(text: str) -> DocumentNode:
 
     Raises:
         GraphQLSyntaxError: It is no GraphQL document, or has too many tokens.
-        TooComplexError: It passes another bound.
+        DocumentTooComplexError: It passes another bound.
     """
     document = parse(text, max_tokens=TOKENS_MAX)
     _check_nodes(document)
@@ -90,14 +94,14 @@ def _check_nodes(document: DocumentNode) -> None:
             names[(node.alias or node.name).value] += 1
         elif isinstance(node, IntValueNode | FloatValueNode):
             if len(node.value) > NUMBER_LENGTH_MAX:
-                raise TooComplexError(f"A number has at most {NUMBER_LENGTH_MAX} digits.")
+                raise DocumentTooComplexError(f"A number has at most {NUMBER_LENGTH_MAX} digits.")
         elif node.kind in {"fragment_spread", "inline_fragment"}:
             fragments += 1
         waiting.extend(_children(node))
     if fragments > FRAGMENTS_MAX:
-        raise TooComplexError(f"A document has at most {FRAGMENTS_MAX} fragments.")
+        raise DocumentTooComplexError(f"A document has at most {FRAGMENTS_MAX} fragments.")
     if names and max(names.values()) > SAME_NAME_MAX:
-        raise TooComplexError(f"At most {SAME_NAME_MAX} fields of a document share a name.")
+        raise DocumentTooComplexError(f"At most {SAME_NAME_MAX} fields of a document share a name.")
 
 
 def _children(node: Node) -> list[Node]:
@@ -138,9 +142,9 @@ class _Walk:
             if isinstance(node, OperationDefinitionNode):
                 size = self._measure(node.selection_set)
                 if size.depth > DEPTH_MAX:
-                    raise TooComplexError(f"Fields nest at most {DEPTH_MAX} deep.")
+                    raise DocumentTooComplexError(f"Fields nest at most {DEPTH_MAX} deep.")
                 if size.fields > FIELDS_MAX:
-                    raise TooComplexError(f"An operation has at most {FIELDS_MAX} fields.")
+                    raise DocumentTooComplexError(f"An operation has at most {FIELDS_MAX} fields.")
 
     def _measure(self, selections: SelectionSetNode) -> _Size:
         fields = depth = 0

@@ -15,6 +15,9 @@ from wallet.core.errors import BadRequestError
 PAGE_LENGTH_DEFAULT = 20
 PAGE_LENGTH_MAX = 100
 
+PAGE_OVERHEAD_ROWS = 10
+"""What a page costs beside its rows: a statement's trip, in rows."""
+
 _CURSOR = struct.Struct(">16sQ")
 
 # Well within a BIGINT, so that the neighbours of a position are too.
@@ -62,17 +65,27 @@ def read_page(
         BadRequestError: first and last together, or out of 1 to 100, or a
             cursor that is none of this list.
     """
+    return PageArguments(
+        limit=check_page_length(first=first, last=last),
+        backwards=last is not None,
+        after=None if after is None else _read_cursor(list_id, after),
+        before=None if before is None else _read_cursor(list_id, before),
+    )
+
+
+def check_page_length(*, first: int | None, last: int | None) -> int:
+    """
+    Return how many items a page holds at most.
+
+    Raises:
+        BadRequestError: first and last together, or out of 1 to 100.
+    """
     if first is not None and last is not None:
         raise BadRequestError("Give either first or last, not both.")
     for name, length in (("first", first), ("last", last)):
         if length is not None and not 1 <= length <= PAGE_LENGTH_MAX:
             raise BadRequestError(f"{name} is 1 to {PAGE_LENGTH_MAX}.")
-    return PageArguments(
-        limit=first or last or PAGE_LENGTH_DEFAULT,
-        backwards=last is not None,
-        after=None if after is None else _read_cursor(list_id, after),
-        before=None if before is None else _read_cursor(list_id, before),
-    )
+    return first or last or PAGE_LENGTH_DEFAULT
 
 
 def to_cursor(list_id: UUID, position: int) -> str:

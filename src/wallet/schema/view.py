@@ -19,12 +19,17 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
-from wallet.core.errors import RequestError, ServiceUnavailableError, WalletError
+from wallet.core.errors import (
+    RequestError,
+    ServiceUnavailableError,
+    TooComplexError,
+    WalletError,
+)
 from wallet.core.logging import get_logger, note
 from wallet.schema.context import Context, Services
 from wallet.schema.graphiql.page import graphiql_response
 from wallet.schema.root import Schema
-from wallet.services.database import is_unreachable
+from wallet.services.database import is_timed_out, is_unreachable
 
 _ERRORS_SHOWN_MAX = 10
 
@@ -146,6 +151,12 @@ def _show(error: GraphQLError) -> dict[str, Any]:
     elif isinstance(cause, WalletError):
         # A refusal that this field's union has no place for.
         shown |= {"message": cause.message, "extensions": {"code": cause.code.value}}
+    elif is_timed_out(cause):
+        log.warning("query took too long")
+        shown |= {
+            "message": "The query takes too long: ask for less at once.",
+            "extensions": {"code": TooComplexError.code},
+        }
     elif is_unreachable(cause):
         log.warning("database is away", error=type(cause).__name__)
         away = ServiceUnavailableError()

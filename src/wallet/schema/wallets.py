@@ -13,7 +13,13 @@ from wallet.schema.context import Info
 from wallet.schema.nodes import Money, Node, WalletStatus
 from wallet.schema.operations import OperationConnection, OperationFilter, load_operations
 from wallet.schema.optional import given
-from wallet.schema.paging import PageArguments, PageInfo, read_page, to_cursor
+from wallet.schema.paging import (
+    PAGE_OVERHEAD_ROWS,
+    PageArguments,
+    PageInfo,
+    read_page,
+    to_cursor,
+)
 from wallet.schema.scalars import CurrencyCode
 from wallet.services.ledger import WalletRecord
 from wallet.services.statements import Filter
@@ -91,7 +97,7 @@ class Wallet(Node):
             last=given(last),
             before=given(before),
         )
-        info.context.charge(page.limit)
+        info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         return await load_operations(
             self.record,
             page,

@@ -58,6 +58,8 @@ def normalise_email(email: str) -> str | None:
 
     Both parts are in lower case: nobody has two accounts that differ by it.
     """
+    if len(email) > _EMAIL_LENGTH_MAX:
+        return None
     try:
         checked = email_validator.validate_email(
             email, check_deliverability=False, test_environment=True
@@ -112,6 +114,7 @@ async def signup(
 
     signed_up = await run_transaction(sign_up)
     log.info("signup", user=str(signed_up.user.id), currency=currency)
+    log.info("operation", kind=OperationKind.SIGNUP.value, outcome="COMPLETED", replayed=False)
     return signed_up
 
 
@@ -151,7 +154,7 @@ async def grant_operator(email: str) -> bool:
         return False
     granted = await User.filter(email=normalised).update(role=Role.OPERATOR)
     if granted:
-        log.info("operator granted")
+        log.warning("operator granted", email=normalised)
     return bool(granted)
 
 

@@ -14,7 +14,7 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContextPooled
 from tortoise.connection import get_connection, get_connections
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError, IntegrityError
+from tortoise.exceptions import DBConnectionError, IntegrityError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from wallet.core.errors import BusyError, ServiceUnavailableError
@@ -34,7 +34,7 @@ TRANSACTION_DEADLINE_S = 5.0
 """Longest time for all tries of one transaction; a third of a lock's time to live."""
 
 TRIES_MAX = 6
-"""How often a transaction is run again after PostgreSQL undid it."""
+"""How often a transaction is run at most, where PostgreSQL undoes it each time."""
 
 _BACKOFF_MS = 5.0
 _ROLLBACK_TIMEOUT_S = 1.0
@@ -52,6 +52,8 @@ _UNREACHABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     DBConnectionError,
+    # A primary that became a replica takes no writes: what it says is no one's mistake.
+    TransactionManagementError,
 )
 """PostgreSQL is away, going away, or full: whether the last COMMIT took effect is unknown."""
 
@@ -65,6 +67,11 @@ log = get_logger(__name__)
 def is_taken(error: IntegrityError) -> bool:
     """Tell whether a write was refused because a unique key is in use."""
     return isinstance(error.__cause__, asyncpg.UniqueViolationError)
+
+
+def is_timed_out(error: BaseException) -> bool:
+    """Tell whether a statement was undone because it took too long."""
+    return isinstance(error, _TIMED_OUT)
 
 
 def is_unreachable(error: BaseException) -> bool:
@@ -192,9 +199,10 @@ async def transaction() -> AsyncIterator[Connection]:
         client = await context.__aenter__()
         try:
             yield client
-        except Exception:
-            async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
-                await client.rollback()
+        except Exception as error:
+            if not is_unreachable(error):
+                async with asyncio.timeout(_ROLLBACK_TIMEOUT_S):
+                    await client.rollback()
             raise
         await _commit(client)
     except BaseException:
@@ -245,31 +253,36 @@ async def run_transaction(
         ServiceUnavailableError: PostgreSQL is away; whether anything was
             changed is unknown.
     """
-    failure: Exception = BusyError()
+    # Once a COMMIT was lost, nobody can say any more that nothing was changed.
+    undone: Callable[[], Exception] = BusyError
+    failure: Exception = undone()
     try:
         async with asyncio.timeout(TRANSACTION_DEADLINE_S):
             for attempt in range(TRIES_MAX):
                 try:
                     async with transaction() as client:
                         return await work(client)
+                except CommitLostError as error:
+                    undone = ServiceUnavailableError
+                    failure = undone()
+                    log.warning("commit lost", attempt=attempt)
+                    if not finds_itself:
+                        raise failure from error
                 except (*_RETRYABLE, IntegrityError) as error:
                     # A key, or a place in a sequence, that was taken at the same
                     # moment is there to be read the next time.
                     if isinstance(error, IntegrityError) and not is_taken(error):
                         raise
-                    failure = BusyError()
+                    failure = undone()
                     log.info("transaction undone", error=type(error).__name__, attempt=attempt)
                 except _TIMED_OUT as error:
-                    raise BusyError from error
-                except (*_UNREACHABLE, CommitLostError) as error:
-                    lost = isinstance(error, CommitLostError)
-                    if lost and not finds_itself:
-                        raise ServiceUnavailableError from error
-                    if not lost and not is_unreachable(error):
+                    raise undone() from error
+                except _UNREACHABLE as error:
+                    if not is_unreachable(error):
                         raise
                     failure = ServiceUnavailableError()
                     log.warning("database is away", error=type(error).__name__, attempt=attempt)
-                await asyncio.sleep(random.uniform(0, _BACKOFF_MS * 2**attempt) / 1000)  # noqa: S311
+                await asyncio.sleep(random.uniform(0, _BACKOFF_MS * 2**attempt) / 1000)  # noqa: S311  (no secret)
     except TimeoutError:
         # Where in the transaction the deadline struck is unknown; so is its outcome.
         raise ServiceUnavailableError from None
@@ -278,4 +291,6 @@ async def run_transaction(
 
 async def fetch(sql: str, *values: object) -> list[Row]:
     """Run one reading statement outside of any transaction and return its rows."""
-    return await connection().execute_query_dict(sql, list(values))
+    # The pool's own wait for a connection has no bound.
+    async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+        return await connection().execute_query_dict(sql, list(values))

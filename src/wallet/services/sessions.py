@@ -52,7 +52,7 @@ SELECT family_id, user_id FROM used
 
 _END_FAMILY_OF_REUSED = """
 UPDATE sessions SET ended_at = now()
- WHERE ended_at IS NULL
+ WHERE used_at IS NULL AND ended_at IS NULL
    AND family_id = (SELECT family_id FROM sessions WHERE token_hash = $1 AND used_at IS NOT NULL)
 """
 
@@ -171,6 +171,6 @@ async def end_sessions(actor: Actor, *, everywhere: bool) -> int:
         rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
         return int(rows[0]["families"])
 
-    ended = await run_transaction(end, finds_itself=True)
+    ended = await run_transaction(end)
     log.info("logout", sessions_ended=ended)
     return ended

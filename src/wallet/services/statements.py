@@ -86,8 +86,8 @@ class Filter:
         for condition, value in (
             ("operation.kind = ANY (${}::text[])", _texts(self.kinds)),
             ("operation.status = ANY (${}::text[])", _texts(self.statuses)),
-            ("operation.created_at >= ${}::timestamptz", self.from_),
-            ("operation.created_at < ${}::timestamptz", self.until),
+            ("entry.created_at >= ${}::timestamptz", self.from_),
+            ("entry.created_at < ${}::timestamptz", self.until),
         ):
             if value is not None:
                 values.append(value)
@@ -130,11 +130,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some lines, newest first, and whether there are older or newer ones that match."""
+    """
+    Some lines, newest first, and whether there are older or newer ones that match.
+
+    Attributes:
+        last_sequence: Of the wallet, when the page was read: how many lines there are.
+    """
 
     lines: Sequence[Line]
     has_older: bool
     has_newer: bool
+    last_sequence: int
 
 
 async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
@@ -158,13 +164,15 @@ async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
     oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
     if lines and filter_.is_empty:
         # Sequences have no gaps: what is beyond the page follows from its ends.
-        return Page(lines, has_older=oldest > 1, has_newer=newest < rows[0]["last_sequence"])
+        last_sequence = rows[0]["last_sequence"]
+        return Page(lines, oldest > 1, newest < last_sequence, last_sequence)
     return Page(
         lines,
         has_older=(beyond and not range_.from_oldest)
         or await _exists(wallet_id, _BEFORE_ALL, oldest, filter_),
         has_newer=(beyond and range_.from_oldest)
         or await _exists(wallet_id, newest, _AFTER_ALL, filter_),
+        last_sequence=rows[0]["last_sequence"] if rows else await _last_sequence(wallet_id),
     )
 
 
@@ -179,6 +187,11 @@ async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | 
     """Return an operation with an entry in one of the actor's wallets; None for any other."""
     rows = await fetch(_ONE, operation_id, actor.user_id)
     return _operation(rows[0]) if rows else None
+
+
+async def _last_sequence(wallet_id: UUID) -> int:
+    rows = await fetch("SELECT last_sequence FROM wallets WHERE id = $1", wallet_id)
+    return int(rows[0]["last_sequence"])
 
 
 async def _exists(wallet_id: UUID, low: int, high: int, filter_: Filter) -> bool:

@@ -19,7 +19,7 @@ _BATCH_ROWS = 2_000
 _PROGRESS_EVERY = 100_000
 
 _WALLETS = """
-SELECT id, currency, owner_id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at
+SELECT id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at
   FROM wallets ORDER BY id
 """
 
@@ -58,6 +58,9 @@ SELECT operation.id, operation.kind, operation.status
          WHEN operation.status = 'COMPLETED' AND operation.kind IN ('TOPUP', 'TRANSFER')
          THEN debit.amount_minor IS DISTINCT FROM -operation.amount_minor
            OR credit.amount_minor IS DISTINCT FROM operation.amount_minor
+           OR (SELECT count(*) FROM entries WHERE operation_id = operation.id) <> 2
+           OR operation.currency <> (SELECT currency FROM wallets
+                                      WHERE id = operation.target_wallet_id)
          ELSE coalesce(debit.amount_minor, 0) <> 0 OR coalesce(credit.amount_minor, 0) <> 0
            OR (debit.operation_id IS NULL AND credit.operation_id IS NULL)
        END
@@ -161,6 +164,10 @@ def _check_head(chain: _Chain, wallet: asyncpg.Record) -> None:
     where = f"wallet {chain.wallet_id}"
     _check(wallet["last_sequence"] == chain.sequence, f"{where}: its last sequence is not its last")
     _check(wallet["head_hash"] == chain.head, f"{where}: its head is not its last entry's hash")
+    _check(
+        chain.last_entry is None or wallet["last_entry_at"] == chain.last_entry["created_at"],
+        f"{where}: its last entry's time is not its last entry's",
+    )
     _check(
         (wallet["balance_minor"], wallet["held_minor"]) == (chain.balance_minor, chain.held_minor),
         f"{where}: its balance is not the sum of its entries",

@@ -65,19 +65,19 @@ async def open_wallet(
     """
     request_hash = hash_request(OperationKind.OPENING, currency, label)
 
-    async def work(connection: Connection) -> WalletRecord:
+    async def work(connection: Connection) -> tuple[WalletRecord, bool]:
         await connection.execute_query_dict(_LOCK_OWNER, [actor.user_id])
         known = await connection.execute_query_dict(_KNOWN, [actor.user_id, idempotency_key])
         if known:
             if known[0]["request_hash"] != request_hash:
                 raise IdempotencyConflictError
-            return await _get(connection, known[0]["target_wallet_id"])
+            return await _get(connection, known[0]["target_wallet_id"]), True
         count = await connection.execute_query_dict(_COUNT, [actor.user_id])
         if count[0]["wallets"] >= settings.max_wallets_per_user:
             raise LimitExceededError(
                 f"One user has at most {settings.max_wallets_per_user} wallets.", operation=None
             )
-        return await open_in_transaction(
+        opened = await open_in_transaction(
             connection,
             ledger,
             user_id=actor.user_id,
@@ -87,9 +87,10 @@ async def open_wallet(
             idempotency_key=idempotency_key,
             request_hash=request_hash,
         )
+        return opened, False
 
-    wallet = await run_transaction(work, finds_itself=True)
-    log.info("wallet opened", wallet=str(wallet.id), currency=currency)
+    wallet, replayed = await run_transaction(work, finds_itself=True)
+    log.info("operation", kind=OperationKind.OPENING.value, outcome="COMPLETED", replayed=replayed)
     return wallet
 
 

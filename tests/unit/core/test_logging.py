@@ -4,8 +4,10 @@ import asyncio
 import contextvars
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ import structlog
 
 from wallet.core.logging import begin_request, configure_logging, get_logger, note
 
+TALKATIVE = ("asyncio", "tortoise", "tortoise.db_client", "strawberry.execution")
 PASSWORD = "correct horse battery staple"
 
 
@@ -22,7 +25,9 @@ def _own_logging() -> Iterator[None]:
     """Logging is as it was before, after each test."""
     root = logging.getLogger()
     level, handlers, configuration = root.level, root.handlers[:], structlog.get_config()
-    levels = {name: logging.getLogger(name).level for name in ("asyncio", "tortoise")}
+    levels = {name: logging.getLogger(name).level for name in TALKATIVE}
+    # The handlers that are there are pytest's: to replace them would close them for good.
+    root.handlers[:] = []
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -41,16 +46,23 @@ def _own_context(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Lines:
-    """What was logged since it was last asked for."""
+    """Sets logging up, and reads what was logged since it was last asked."""
 
-    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
-        self._capture = capture
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._stream = StringIO()
+
+    def set_up(self, *, json: bool, level: str = "INFO") -> None:
+        """Configure logging with a standard error that can be read."""
+        self._monkeypatch.setattr(sys, "stderr", self._stream)
+        configure_logging(level=level, json=json)
 
     def text(self) -> str:
         """Return it as it was written."""
-        captured = self._capture.readouterr()
-        assert captured.out == ""
-        return captured.err
+        text = self._stream.getvalue()
+        self._stream.seek(0)
+        self._stream.truncate()
+        return text
 
     def all(self) -> list[dict[str, Any]]:
         """Return it as JSON, a line each."""
@@ -63,17 +75,23 @@ class Lines:
 
 
 @pytest.fixture
-def production(capsys: pytest.CaptureFixture[str]) -> Lines:
-    """Logging as in production."""
-    configure_logging(level="INFO", json=True)
-    return Lines(capsys)
+def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """Logging that is not set up yet."""
+    return Lines(monkeypatch)
 
 
 @pytest.fixture
-def development(capsys: pytest.CaptureFixture[str]) -> Lines:
+def production(lines: Lines) -> Lines:
+    """Logging as in production."""
+    lines.set_up(json=True)
+    return lines
+
+
+@pytest.fixture
+def development(lines: Lines) -> Lines:
     """Logging as in development."""
-    configure_logging(level="INFO", json=False)
-    return Lines(capsys)
+    lines.set_up(json=False)
+    return lines
 
 
 def check_password(password: str) -> None:
@@ -116,9 +134,7 @@ class TestConfigureLogging:
         assert (line["id"], line["at"], line["c"]) == (str(id_), "2026-01-01T00:00:00+00:00", "1j")
 
     @pytest.mark.xfail(strict=True, reason="orjson refuses them, and the whole line is lost")
-    @pytest.mark.parametrize(
-        "value", ["\ud800", 2**64, {1: 2}, [b"\xff"]], ids=["surrogate", "long", "key", "bytes"]
-    )
+    @pytest.mark.parametrize("value", ["\ud800", 2**64, {1: 2}], ids=["surrogate", "long", "key"])
     def test_values_that_json_has_no_place_for(self, production: Lines, value: object) -> None:
         """A strange value does not cost the line it is on."""
         get_logger("wallet.test").info("strange", value=value)
@@ -157,25 +173,20 @@ class TestConfigureLogging:
 
     def test_talkative_libraries(self, production: Lines) -> None:
         """Libraries that speak of every connection are heard from warnings on."""
-        for name in ("asyncio", "tortoise", "tortoise.db_client", "strawberry.execution"):
+        for name in TALKATIVE:
             logging.getLogger(name).info("chatter")
             logging.getLogger(name).warning(name)
 
-        assert [line["event"] for line in production.all()] == [
-            "asyncio",
-            "tortoise",
-            "tortoise.db_client",
-            "strawberry.execution",
-        ]
+        assert [line["event"] for line in production.all()] == list(TALKATIVE)
 
-    def test_twice(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_twice(self, lines: Lines) -> None:
         """To configure it again replaces what was; nothing is logged twice."""
-        configure_logging(level="INFO", json=True)
-        configure_logging(level="WARNING", json=True)
+        lines.set_up(json=False)
+        lines.set_up(json=True, level="WARNING")
         logging.getLogger("some.library").warning("once")
         logging.getLogger("some.library").info("never")
 
-        assert Lines(capsys).one()["event"] == "once"
+        assert lines.one()["event"] == "once"
 
     def test_development_is_readable(self, development: Lines) -> None:
         """In development a line is text: event, logger and fields, and no colours in a file."""
@@ -193,11 +204,10 @@ class TestConfigureLogging:
 class TestSecrets:
     """What must never be on a line, in either form."""
 
-    @pytest.fixture
-    def lines(self, json_lines: bool, capsys: pytest.CaptureFixture[str]) -> Lines:  # noqa: FBT001
+    @pytest.fixture(autouse=True)
+    def _configured(self, json_lines: bool, lines: Lines) -> None:  # noqa: FBT001
         """Logging in one of its forms."""
-        configure_logging(level="INFO", json=json_lines)
-        return Lines(capsys)
+        lines.set_up(json=json_lines)
 
     @pytest.mark.parametrize(
         "name",
@@ -318,10 +328,10 @@ class TestBeginRequest:
 class TestGetLogger:
     """get_logger."""
 
-    def test_before_logging_is_set_up(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_before_logging_is_set_up(self, lines: Lines) -> None:
         """A module's logger that was made first takes the same way as any other."""
         logger = get_logger("wallet.early")
-        configure_logging(level="INFO", json=True)
+        lines.set_up(json=True)
         logger.info("line")
 
-        assert Lines(capsys).one()["logger"] == "wallet.early"
+        assert lines.one()["logger"] == "wallet.early"

@@ -46,7 +46,7 @@ class TestLoadSettings:
         assert settings.environment is Environment.DEVELOPMENT
         assert not settings.is_production
         assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8080, 1)
-        assert settings.funding is Funding.OWNER
+        assert settings.who_funds is Funding.OWNER
         assert settings.lock_outage is LockOutage.DEGRADE
         assert settings.rate_limits
         assert not settings.metrics
@@ -81,7 +81,7 @@ class TestLoadSettings:
         assert settings.secret_key == STRONG
         assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 9000, 4)  # noqa: S104
         assert settings.is_production
-        assert settings.funding is Funding.OPERATOR
+        assert settings.who_funds is Funding.OPERATOR
         assert settings.lock_outage is LockOutage.REFUSE
         assert settings.lock_wait_ms == 250
         assert not settings.rate_limits

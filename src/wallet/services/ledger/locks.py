@@ -88,11 +88,13 @@ class GateUnavailableError(Exception):
 
     Attributes:
         asked: Whether Redis was asked, so that locks may have been taken all the same.
+        reason: What it did instead of answering.
     """
 
-    def __init__(self, *, asked: bool) -> None:
+    def __init__(self, *, asked: bool, reason: str) -> None:
         super().__init__()
         self.asked = asked
+        self.reason = reason
 
 
 def new_token() -> str:
@@ -126,7 +128,7 @@ class Gate:
             GateUnavailableError: Redis is away.
         """
         if time.monotonic() < self._away_until:
-            raise GateUnavailableError(asked=False)
+            raise GateUnavailableError(asked=False, reason="left alone for a moment")
         keys = [self._key(wallet_id) for group in wallets for wallet_id in group]
         try:
             answers = await self._acquire(
@@ -134,7 +136,7 @@ class Gate:
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
-            raise GateUnavailableError(asked=True) from error
+            raise GateUnavailableError(asked=True, reason=type(error).__name__) from error
         return [answer == 1 for answer in answers]
 
     async def release(self, wallet_ids: Sequence[UUID], *, token: str, held: bool = True) -> None:

@@ -128,7 +128,7 @@ class Ledger:
             if error.asked:
                 # Whether the locks were taken before Redis fell silent is unknown.
                 self._start(self._gate.release(wallet_ids, token=token, held=False))
-            self._go_on_without_gate()
+            self._go_on_without_gate(error)
         try:
             yield
         finally:
@@ -156,9 +156,9 @@ class Ledger:
             await pause(min(wait_ms, remaining_ms), unless=abandoned)
             pause_ms = min(pause_ms * _LOCK_PAUSE_GROWTH, _LOCK_PAUSE_MAX_MS)
 
-    def _go_on_without_gate(self) -> None:
+    def _go_on_without_gate(self, error: GateUnavailableError) -> None:
         LOCK_OUTAGES.labels(action=self._lock_outage.value).inc()
-        log.warning("redis is away", action=self._lock_outage.value)
+        log.warning("redis is away", action=self._lock_outage.value, error=error.reason)
         if self._lock_outage is LockOutage.REFUSE:
             raise BusyError
 
@@ -192,4 +192,4 @@ def _log_unanswered(posting: Posting, error: BusyError | ServiceUnavailableError
 def _hear_out(round_: asyncio.Task[Outcome]) -> None:
     """Take note of how a round ended whose caller is gone: asyncio warns of what nobody reads."""
     if not round_.cancelled() and round_.exception() is not None:
-        log.info("abandoned round ended", error=type(round_.exception()).__name__)
+        log.info("abandoned round ended", exc_info=round_.exception())

@@ -187,8 +187,16 @@ class Life(RuleBasedStateMachine):
         return f"key {len(self.answers)}"
 
     def post(self, posting: Posting) -> Posting:
-        """Carry a request out and keep its answer."""
-        (self.answers[posting.operation_id],) = self.memory.post(posting, now=self.clock).outcomes
+        """Carry a request out and keep its answer; money moves between active wallets only."""
+        unavailable = {
+            wallet.id
+            for wallet in self.memory.wallets.values()
+            if wallet.status is not WalletStatus.ACTIVE
+        }
+        (outcome,) = self.memory.post(posting, now=self.clock).outcomes
+        if outcome.error is None:
+            assert not unavailable & {leg.wallet_id for leg in posting.legs}
+        self.answers[posting.operation_id] = outcome
         return posting
 
 
