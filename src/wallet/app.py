@@ -37,7 +37,7 @@ log = get_logger(__name__)
 def create_app(settings: Settings | None = None) -> Starlette:
     """Build the application; the settings come from the environment unless given."""
     settings = settings or load_settings()
-    configure_logging(level=settings.log_level, json=settings.is_production)
+    configure_logging(level=settings.log_level, as_json=settings.is_production)
     declare_assets(settings.assets)
     client = connect(settings.redis_url)
     services = Services(

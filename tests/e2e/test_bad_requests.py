@@ -260,6 +260,17 @@ class TestDocument:
         assert response.status_code < 500
         assert min(took_s) < 0.5
 
+    async def test_reads_a_bounded_number_of_rows(self, ada: Account) -> None:
+        """However pages are multiplied, one request does not read whole ledgers."""
+        document = """query ($ids: [ID!]!) { nodes(ids: $ids) {
+            ... on Wallet { operations(first: 100) { edges { node { id } } } } } }"""
+
+        answer = await ada.api.post(document, ids=[ada.wallet_id] * 100)
+
+        codes = {error["extensions"]["code"] for error in answer["errors"]}
+        assert codes == {"QUERY_TOO_COMPLEX"}
+        assert None in answer["data"]["nodes"]
+
     async def test_of_several_operations_needs_a_name(
         self, ada: Account, observer: Observer
     ) -> None:

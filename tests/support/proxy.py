@@ -58,6 +58,9 @@ class Proxy:
         trips: How many requests were answered, over all connections.
         requests: What clients sent, in order of arrival.
         connections: How many connections clients have made.
+        unasked: How often the server spoke without being asked, or went on speaking.
+        lingers: Whether what the server has closed stays open for the client, as it does for
+            the moment that a last word takes to be followed by the end.
     """
 
     def __init__(self, url: str) -> None:
@@ -75,6 +78,8 @@ class Proxy:
         self.trips = 0
         self.requests: list[bytes] = []
         self.connections = 0
+        self.unasked = 0
+        self.lingers = False
 
     @property
     def url(self) -> str:
@@ -201,6 +206,8 @@ class Proxy:
             if conversation.is_asked:
                 conversation.is_asked = False
                 self.trips += 1
+            else:
+                self.unasked += 1
             fault, conversation.fault = conversation.fault, None
             if fault and fault.kind is _Kind.LOSE_ANSWER:
                 fault.struck.set()
@@ -209,6 +216,8 @@ class Proxy:
                 await fault.last()
             writer.write(answer)
             await writer.drain()
+        while self.lingers:
+            await asyncio.sleep(0.002)
 
 
 class _Conversation:

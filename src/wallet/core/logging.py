@@ -6,6 +6,7 @@ Records of libraries take the same way, so that every line looks alike. What
 is bound to the context of a request (its id, its actor) is on every line of it.
 """
 
+import json
 import logging
 import sys
 from contextvars import ContextVar
@@ -46,7 +47,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return structlog.stdlib.get_logger(name)
 
 
-def configure_logging(*, level: str, json: bool) -> None:
+def configure_logging(*, level: str, as_json: bool) -> None:
     """Send every log record of this process to standard error, as text or as JSON lines."""
     shared: list[Processor] = [
         _merge_request_fields,
@@ -60,7 +61,7 @@ def configure_logging(*, level: str, json: bool) -> None:
             _render_traceback,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
-        if json
+        if as_json
         else [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
@@ -103,4 +104,8 @@ def _drop_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _to_json(event: object, **_options: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # A strange value (a lone surrogate, a very long number) does not cost the line.
+        return json.dumps(event, default=str)

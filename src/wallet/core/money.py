@@ -34,9 +34,9 @@ class InvalidAmountError(ValueError):
     """Raised when a text is not a positive amount of the currency; says why."""
 
 
-def declare_assets(assets: Mapping[str, int]) -> None:
+def check_assets(assets: Mapping[str, int]) -> None:
     """
-    Add the operator's own assets (points, game coins) to the known currencies.
+    Check the operator's own assets (points, game coins).
 
     Args:
         assets: Decimals by code; a code is 3 to 12 capitals and digits, decimals are 0 to 18.
@@ -51,6 +51,16 @@ def declare_assets(assets: Mapping[str, int]) -> None:
             raise ValueError(f"{code} has {decimals} decimals: 0 to {_ASSET_DECIMALS_MAX} are")
         if _decimals.get(code, decimals) != decimals:
             raise ValueError(f"{code} has {_decimals[code]} decimals already")
+
+
+def declare_assets(assets: Mapping[str, int]) -> None:
+    """
+    Add assets to the known currencies.
+
+    Raises:
+        ValueError: See check_assets.
+    """
+    check_assets(assets)
     _decimals.update(assets)
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from wallet.core.money import check_assets
 
 SECRET_KEY_LENGTH_MIN = 32
 _SECRET_KEY_DISTINCT_MIN = 10
@@ -59,6 +61,13 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
+def _check_port(url: SplitResult) -> None:
+    try:
+        _ = url.port
+    except ValueError:
+        raise ValueError("it names one host, and its port is a number") from None
+
+
 class Settings(BaseSettings):
     """All settings of a process; `.env.example` explains each."""
 
@@ -70,9 +79,11 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: str = "postgresql://wallet:wallet@localhost:5432/wallet"
-    redis_url: str = "redis://localhost:6379/0"
-    secret_key: str = _DEVELOPMENT_SECRET_KEY
+    database_url: str = Field(
+        default="postgresql://wallet:wallet@localhost:5432/wallet", repr=False
+    )
+    redis_url: str = Field(default="redis://localhost:6379/0", repr=False)
+    secret_key: str = Field(default=_DEVELOPMENT_SECRET_KEY, repr=False)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
@@ -95,8 +106,16 @@ class Settings(BaseSettings):
         """Read ``POINTS=0,GOLD=3``: decimals by asset code."""
         if not isinstance(value, str):
             return value
-        pairs = (item.strip().partition("=") for item in value.split(",") if item.strip())
+        pairs = [item.strip().partition("=") for item in value.split(",") if item.strip()]
+        if len({code for code, _, _ in pairs}) < len(pairs):
+            raise ValueError("an asset is declared twice")
         return {code: decimals for code, _, decimals in pairs}
+
+    @field_validator("assets")
+    @classmethod
+    def _check_assets(cls, value: Mapping[str, int]) -> Mapping[str, int]:
+        check_assets(value)
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -108,10 +127,16 @@ class Settings(BaseSettings):
         unknown = parse_qs(url.query).keys() - _DATABASE_OPTIONS
         if unknown:
             raise ValueError(f"its options are {', '.join(sorted(_DATABASE_OPTIONS))}")
-        try:
-            _ = url.port
-        except ValueError:
-            raise ValueError("it names one host, and its port is a number") from None
+        _check_port(url)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in {"redis", "rediss"}:
+            raise ValueError("it starts with redis:// or rediss://")
+        _check_port(url)
         return value
 
     @field_validator("log_level", mode="before")

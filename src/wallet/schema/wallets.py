@@ -125,8 +125,8 @@ class WalletConnection:
     @classmethod
     def of(cls, owner_id: UUID, wallets: Sequence[WalletRecord], page: PageArguments) -> Self:
         """Cut a page out of all of a user's wallets: a setting bounds how many there are."""
-        start = page.after or 0
-        end = len(wallets) if page.before is None else page.before - 1
+        start = min(page.after or 0, len(wallets))
+        end = len(wallets) if page.before is None else min(page.before - 1, len(wallets))
         if page.backwards:
             start = max(start, end - page.limit)
         else:

@@ -193,16 +193,7 @@ class TestWalletConnectionOf:
 
     @pytest.mark.parametrize(
         "backwards",
-        [
-            pytest.param(False, id="first"),
-            pytest.param(
-                True,
-                id="last",
-                marks=pytest.mark.xfail(
-                    strict=True, reason="last is counted back from a cursor beyond the end"
-                ),
-            ),
-        ],
+        [pytest.param(False, id="first"), pytest.param(True, id="last")],
     )
     @pytest.mark.parametrize("count", [1, 2, 5])
     def test_cursors_beyond_the_end(self, count: int, backwards: bool) -> None:  # noqa: FBT001

@@ -1,0 +1,236 @@
+"""Sessions: tokens that are exchanged, reused, outlived and ended."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from tests.support.factories import Factory
+from tests.support.servers import SECRET_KEY
+from wallet.core.errors import SessionExpiredError, UnauthenticatedError
+from wallet.core.ids import new_id
+from wallet.core.tokens import AccessClaims, hash_refresh_token, issue_access_token
+from wallet.services.actors import Actor
+from wallet.services.database import Row, fetch, run_transaction
+from wallet.services.sessions import (
+    IssuedSession,
+    authenticate,
+    end_sessions,
+    open_session,
+    refresh_session,
+)
+
+_SESSIONS = """
+SELECT family_id, used_at IS NOT NULL AS used, ended_at IS NOT NULL AS ended
+  FROM sessions WHERE user_id = $1 ORDER BY created_at, id
+"""
+
+
+async def sign_in(user_id: UUID) -> IssuedSession:
+    """Open a session."""
+    return await run_transaction(
+        lambda connection: open_session(connection, user_id, secret_key=SECRET_KEY)
+    )
+
+
+async def actor_of(session: IssuedSession) -> Actor:
+    """Return who is signed in with a session."""
+    return await authenticate(session.access_token, secret_key=SECRET_KEY)
+
+
+async def refresh(session: IssuedSession) -> IssuedSession:
+    """Exchange a session's refresh token."""
+    return await refresh_session(session.refresh_token, secret_key=SECRET_KEY)
+
+
+async def is_alive(session: IssuedSession) -> bool:
+    """Tell whether a session's access token is taken."""
+    try:
+        await authenticate(session.access_token, secret_key=SECRET_KEY)
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+async def rows_of(actor: Actor) -> list[Row]:
+    """Read all tokens of a user, oldest first."""
+    return await fetch(_SESSIONS, actor.user_id)
+
+
+class TestOpenSession:
+    """sessions.open_session."""
+
+    async def test_begins_a_family(self, factory: Factory) -> None:
+        """Each session is a family of its own, and its token is stored as a hash."""
+        actor = await factory.create_actor()
+
+        session = await sign_in(actor.user_id)
+
+        rows = await fetch(
+            "SELECT family_id, user_id, expires_at - created_at AS lasts FROM sessions"
+            " WHERE token_hash = $1",
+            hash_refresh_token(session.refresh_token),
+        )
+        assert len(rows) == 1
+        assert rows[0]["user_id"] == actor.user_id
+        assert rows[0]["family_id"] != actor.family_id
+        assert rows[0]["lasts"].days == 30
+
+
+class TestAuthenticate:
+    """sessions.authenticate."""
+
+    async def test_tells_who_it_is(self, factory: Factory) -> None:
+        """The actor is the user, with its role, in this session."""
+        actor = await factory.create_actor()
+        session = await sign_in(actor.user_id)
+        await fetch("UPDATE users SET role = 'OPERATOR' WHERE id = $1 RETURNING id", actor.user_id)
+
+        found = await actor_of(session)
+
+        assert (found.user_id, found.email) == (actor.user_id, actor.email)
+        assert found.family_id == (await rows_of(actor))[-1]["family_id"] != actor.family_id
+        assert found.is_operator
+        assert not actor.is_operator
+
+    @pytest.mark.parametrize("token", ["", "x", "a.b.c", "\x00", "x" * 100_000])
+    async def test_of_no_token(self, token: str, database: None) -> None:
+        """What is no token of ours is nobody's."""
+        with pytest.raises(UnauthenticatedError):
+            await authenticate(token, secret_key=SECRET_KEY)
+
+    async def test_of_another_key(self, factory: Factory) -> None:
+        """A token that another key signed is nobody's."""
+        session = await sign_in((await factory.create_actor()).user_id)
+
+        with pytest.raises(UnauthenticatedError):
+            await authenticate(session.access_token, secret_key="k" * 40)
+
+    async def test_of_another_pair(self, factory: Factory) -> None:
+        """A user and a session that do not belong together are nobody."""
+        actor, other = await factory.create_actor(), await factory.create_actor()
+        for user_id, family_id in (
+            (actor.user_id, other.family_id),
+            (actor.user_id, new_id()),
+            (new_id(), actor.family_id),
+        ):
+            token, _ = issue_access_token(
+                AccessClaims(user_id=user_id, family_id=family_id), secret_key=SECRET_KEY
+            )
+            with pytest.raises(UnauthenticatedError):
+                await authenticate(token, secret_key=SECRET_KEY)
+
+
+class TestRefreshSession:
+    """sessions.refresh_session."""
+
+    async def test_replaces_the_token(self, factory: Factory) -> None:
+        """The old token is used up, its successor joins the family, and both access tokens work."""
+        actor = await factory.create_actor()
+        first = await sign_in(actor.user_id)
+
+        second = await refresh(first)
+
+        rows = (await rows_of(actor))[-2:]
+        assert [(row["used"], row["ended"]) for row in rows] == [(True, False), (False, False)]
+        assert rows[0]["family_id"] == rows[1]["family_id"]
+        assert await is_alive(first)
+        assert await is_alive(second)
+
+    async def test_reuse_ends_the_family(self, factory: Factory) -> None:
+        """A used token that comes back ends its family, and no other session of the user."""
+        actor = await factory.create_actor()
+        other = await sign_in(actor.user_id)
+        first = await sign_in(actor.user_id)
+        second = await refresh(first)
+
+        with pytest.raises(SessionExpiredError):
+            await refresh(first)
+
+        assert not await is_alive(second)
+        assert await is_alive(other)
+        with pytest.raises(SessionExpiredError):
+            await refresh(second)
+        await refresh(other)
+
+    async def test_many_at_once(self, factory: Factory) -> None:
+        """Of many that send one token at once, one gets the next, and then the family ends."""
+        session = await sign_in((await factory.create_actor()).user_id)
+
+        outcomes = await asyncio.gather(
+            *(refresh(session) for _ in range(6)), return_exceptions=True
+        )
+
+        issued = [outcome for outcome in outcomes if isinstance(outcome, IssuedSession)]
+        refused = [outcome for outcome in outcomes if isinstance(outcome, SessionExpiredError)]
+        assert (len(issued), len(refused)) == (1, 5)
+        assert not await is_alive(issued[0])
+        assert not await is_alive(session)
+
+    @pytest.mark.parametrize("token", ["", "x", "\x00", "é", "x" * 100_000])
+    async def test_of_no_token(self, token: str, database: None) -> None:
+        """An unknown token is an ended session."""
+        with pytest.raises(SessionExpiredError):
+            await refresh_session(token, secret_key=SECRET_KEY)
+
+    async def test_too_old(self, factory: Factory) -> None:
+        """After 30 days there is nothing to refresh, and asking ends nothing."""
+        actor = await factory.create_actor()
+        session = await sign_in(actor.user_id)
+        await fetch(
+            "UPDATE sessions SET created_at = now() - interval '31 days', expires_at = now()"
+            " WHERE token_hash = $1 RETURNING id",
+            hash_refresh_token(session.refresh_token),
+        )
+        before = await rows_of(actor)
+
+        with pytest.raises(SessionExpiredError):
+            await refresh(session)
+
+        assert await rows_of(actor) == before
+        assert not await is_alive(session)
+
+    async def test_after_logout(self, factory: Factory) -> None:
+        """An ended session is not refreshed."""
+        session = await sign_in((await factory.create_actor()).user_id)
+        await end_sessions(await actor_of(session), everywhere=False)
+
+        with pytest.raises(SessionExpiredError):
+            await refresh(session)
+
+
+class TestEndSessions:
+    """sessions.end_sessions."""
+
+    async def test_this_one(self, factory: Factory) -> None:
+        """The actor's session ends, refreshed as often as it was; it counts as one."""
+        actor = await factory.create_actor()
+        mine = await refresh(await sign_in(actor.user_id))
+        other = await sign_in(actor.user_id)
+
+        assert await end_sessions(await actor_of(mine), everywhere=False) == 1
+
+        assert not await is_alive(mine)
+        assert await is_alive(other)
+
+    async def test_everywhere(self, factory: Factory) -> None:
+        """All of the actor's sessions end, and nobody else's."""
+        actor, bystander = await factory.create_actor(), await factory.create_actor()
+        mine = [await sign_in(actor.user_id) for _ in range(2)]
+        theirs = await sign_in(bystander.user_id)
+
+        assert await end_sessions(actor, everywhere=True) == 3
+
+        assert [await is_alive(session) for session in mine] == [False, False]
+        assert await is_alive(theirs)
+
+    async def test_twice(self, factory: Factory) -> None:
+        """What has ended does not end again."""
+        actor = await factory.create_actor()
+        await end_sessions(actor, everywhere=True)
+        before = await rows_of(actor)
+
+        assert await end_sessions(actor, everywhere=True) == 0
+        assert await end_sessions(actor, everywhere=False) == 0
+
+        assert await rows_of(actor) == before
