@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -58,13 +57,10 @@ async def _insert(client: Connection, source: str, *, rate: int = 1) -> None:
     await client.execute_query(INSERT, [uuid4(), rate, source])
 
 
-async def _fetch_in_transaction(sql: str) -> list[dict[str, Any]]:
-    return await run_transaction(lambda client: client.execute_query_dict(sql))
-
-
 async def _end_idle_connection(far_postgres: Proxy, observer: Observer) -> None:
     """Let PostgreSQL say goodbye to a connection that lies in the pool, and not close it yet."""
-    pid = (await _fetch_in_transaction("SELECT pg_backend_pid() AS pid"))[0]["pid"]
+    far_postgres.linger()
+    pid = (await fetch("SELECT pg_backend_pid() AS pid"))[0]["pid"]
     unasked = far_postgres.unasked
     await observer.fetch("SELECT pg_terminate_backend($1)", pid)
     await until(lambda: far_postgres.unasked > unasked)
@@ -173,20 +169,15 @@ class TestTransaction:
 class TestRunTransaction:
     """run_transaction()."""
 
-    async def test_connection_that_the_server_has_given_up_is_no_bug(
+    async def test_connection_that_the_server_has_given_up(
         self, settings: Settings, observer: Observer
     ) -> None:
         """One that was told of its end and is not closed yet is left for another one."""
         async with _far(settings) as far_postgres:
-            far_postgres.lingers = True
-            for use in (fetch, _fetch_in_transaction):
-                await _end_idle_connection(far_postgres, observer)
-                try:
-                    assert await use("SELECT 1 AS one") == [{"one": 1}]
-                except Exception as error:
-                    assert use is fetch
-                    assert is_unreachable(error), error
-            far_postgres.lingers = False
+            await _end_idle_connection(far_postgres, observer)
+
+            work = Work(lambda client: client.execute_query_dict("SELECT 1 AS one"))
+            assert await run_transaction(work) == [{"one": 1}]
 
     async def test_errors_of_the_work_are_its_own(
         self, database: None, observer: Observer, source: str
@@ -351,6 +342,21 @@ class TestRunTransaction:
 
             assert done
             assert isinstance(task.exception(), ServiceUnavailableError)
+
+
+class TestFetch:
+    """fetch()."""
+
+    async def test_connection_that_the_server_has_given_up(
+        self, settings: Settings, observer: Observer
+    ) -> None:
+        """One that was told of its end and is not closed yet is a database that is away."""
+        async with _far(settings) as far_postgres:
+            await _end_idle_connection(far_postgres, observer)
+
+            with pytest.raises(Exception, match="") as raised:
+                await fetch("SELECT 1")
+            assert is_unreachable(raised.value), raised.value
 
 
 class TestConnected:

@@ -59,8 +59,6 @@ class Proxy:
         requests: What clients sent, in order of arrival.
         connections: How many connections clients have made.
         unasked: How often the server spoke without being asked, or went on speaking.
-        lingers: Whether what the server has closed stays open for the client, as it does for
-            the moment that a last word takes to be followed by the end.
     """
 
     def __init__(self, url: str) -> None:
@@ -79,7 +77,8 @@ class Proxy:
         self.requests: list[bytes] = []
         self.connections = 0
         self.unasked = 0
-        self.lingers = False
+        self._ending = asyncio.Event()
+        self._ending.set()
 
     @property
     def url(self) -> str:
@@ -115,6 +114,10 @@ class Proxy:
     def flow(self) -> None:
         """End a stall; what was kept back arrives."""
         self._flowing.set()
+
+    def linger(self) -> None:
+        """Pass on what a server says, and not that it has closed the connection after that."""
+        self._ending.clear()
 
     def hold_request(self, pattern: bytes) -> Fault:
         """Keep the next request with *pattern* from the server until the fault ends."""
@@ -216,8 +219,7 @@ class Proxy:
                 await fault.last()
             writer.write(answer)
             await writer.drain()
-        while self.lingers:
-            await asyncio.sleep(0.002)
+        await self._ending.wait()
 
 
 class _Conversation:
