@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT_S = 10
 
+KEEP_ALIVE_S = 75
+"""Longer than balancers keep an idle connection: they, and not we, are to close it first."""
+
 CONNECTIONS_MAX = 1_000
 """Most connections of one process; beyond that, 503 at once."""
 
@@ -57,6 +60,7 @@ def serve() -> None:
         forwarded_allow_ips=settings.trusted_proxies or None,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
 
 

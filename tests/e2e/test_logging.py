@@ -143,7 +143,7 @@ class TestOutcome:
         return [
             (line["kind"], line["outcome"], line["replayed"])
             for line in log_lines(site.server)
-            if line["event"] == "operation" and line["actor"] == actor
+            if line["event"] == "operation" and line.get("actor") == actor
         ]
 
     async def test_of_money(self, site: Site) -> None:
@@ -158,6 +158,7 @@ class TestOutcome:
         await cleo.api.transfer(dora.wallet_id, cleo.wallet_id, "1.00")
 
         assert await self.outcomes(site, cleo) == [
+            ("OPENING", "COMPLETED", False),
             ("TOPUP", "COMPLETED", False),
             ("TRANSFER", "COMPLETED", False),
             ("TRANSFER", "COMPLETED", True),
@@ -181,7 +182,7 @@ class TestOutcome:
         await site.api.run(REFRESH, input={"refreshToken": cleo.refresh_token})
 
         assert refreshed["__typename"] == "RefreshSessionPayload"
-        await log_line(site.server, event="signup", user=user, currency="EUR")
+        await log_line(site.server, event="operation", kind="SIGNUP", user=user)
         events = {line["event"]: line for line in log_lines(site.server)}
         assert "login refused" in events
         assert events["refresh token reused"]["level"] == "warning"

@@ -224,12 +224,14 @@ class TestIdempotency:
         self, pair: Pair, observer: Observer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One that missed the key while it waited for the row finds it when it tries again."""
-        async with open_ledger(nowhere()) as ledger:
+        # Two processes: inside one, the second would wait for its turn.
+        async with open_ledger(nowhere()) as one, open_ledger(nowhere()) as another:
             with captured_logs(database, monkeypatch) as events:
                 async with observer.rows_held(pair.source_id):
                     # Both have looked for the key by the time they wait for the row.
                     payments = [
-                        asyncio.create_task(pair.pay(key="once", ledger=ledger)) for _ in range(2)
+                        asyncio.create_task(pair.pay(key="once", ledger=ledger))
+                        for ledger in (one, another)
                     ]
                     await observer.until_waiting(2)
                 outcomes, errors = await _gather(*payments)

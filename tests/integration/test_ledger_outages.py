@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -153,10 +153,15 @@ class TestUndone:
             with captured_logs(database, monkeypatch) as events:
                 async with (
                     connected_apart(settings.model_copy(update={"database_url": url})),
-                    open_ledger(nowhere()) as ledger,
+                    AsyncExitStack() as processes,
                 ):
+                    # One ledger a process: inside one, each would wait for its turn.
+                    ledgers = [
+                        await processes.enter_async_context(open_ledger(nowhere()))
+                        for _ in range(4)
+                    ]
                     answers = await asyncio.gather(
-                        *(apart.pair.pay("1.00 EUR", ledger=ledger) for _ in range(4)),
+                        *(apart.pair.pay("1.00 EUR", ledger=ledger) for ledger in ledgers),
                         return_exceptions=True,
                     )
 

@@ -394,7 +394,8 @@ class TestCommand:
     async def test_exits_1_where_there_is_no_database(self) -> None:
         """One sentence without the password; a check that did not run is no check passed."""
         finished = await run_wallet(
-            "verify", DATABASE_URL=f"postgresql://wallet:hunter2@127.0.0.1:{find_free_port()}/wallet"
+            "verify",
+            DATABASE_URL=f"postgresql://wallet:hunter2@127.0.0.1:{find_free_port()}/wallet",
         )
 
         assert finished.exit_code == 1

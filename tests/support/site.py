@@ -48,7 +48,7 @@ async def open_site(
             database_url=to_postgres.url,
             redis_url=to_redis.url,
             log=log,
-            environment={"ENVIRONMENT": "production", **environment},
+            environment={"ENVIRONMENT": "production", "FUNDING": "owner", **environment},
         )
         await asyncio.to_thread(server.start)
         try:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis.asyncio as redis
-from redis.exceptions import RedisError
 
 from wallet.core.errors import RateLimitedError
 from wallet.core.logging import get_logger
+from wallet.services.redis import AWAY
 
 # KEYS     the buckets
 # ARGV     per bucket: its capacity, and the milliseconds that one token takes to refill
@@ -86,7 +86,7 @@ class RateLimiter:
             return
         try:
             wait_ms = await self._take(keys=_keys(buckets), args=_args(buckets))
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             # Keeping everybody out would be the larger harm.
             log.warning("rate limits are off: redis is away", error=type(error).__name__)
             return

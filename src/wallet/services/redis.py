@@ -3,6 +3,10 @@
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
+"""What a command raises when Redis is away; uvloop says RuntimeError of a closed connection."""
 
 _CONNECT_TIMEOUT_S = 0.5
 _ANSWER_TIMEOUT_S = 1.0

@@ -26,9 +26,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import redis.asyncio as redis
-from redis.exceptions import RedisError
 
 from wallet.core.logging import get_logger
+from wallet.services.redis import AWAY
 
 LOCK_TTL_MS = 15_000
 """How long a lock outlives a process that died with it; far longer than a round may take."""
@@ -134,7 +134,7 @@ class Gate:
             answers = await self._acquire(
                 keys=keys, args=[token, ttl_ms, *(len(group) for group in wallets)]
             )
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
             raise GateUnavailableError(asked=True, reason=type(error).__name__) from error
         return [answer == 1 for answer in answers]
@@ -153,7 +153,7 @@ class Gate:
             released = await self._release(
                 keys=[self._key(wallet_id) for wallet_id in wallet_ids], args=[token]
             )
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
             log.warning("lock release failed", error=type(error).__name__)
             return

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum, auto
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from wallet.services.ledger.decide import decide
 from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token, pause
 from wallet.services.ledger.records import Outcome, Posting
+from wallet.services.ledger.turns import Turns
 
 _LOCK_PAUSE_MIN_MS = 4.0
 _LOCK_PAUSE_MAX_MS = 60.0
@@ -30,6 +32,14 @@ _LOCK_PAUSE_GROWTH = 1.5
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+
+class _Locks(Enum):
+    """What is known of a round's locks in Redis."""
+
+    NONE = auto()
+    HELD = auto()
+    UNKNOWN = auto()
 
 
 class Ledger:
@@ -48,6 +58,7 @@ class Ledger:
         lock_outage: LockOutage,
     ) -> None:
         self._gate = gate
+        self._turns = Turns()
         self._lock_wait_ms = lock_wait_ms
         self._lock_outage = lock_outage
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -120,27 +131,38 @@ class Ledger:
         """
         wallet_ids = [leg.wallet_id for leg in posting.holder_legs]
         token = new_token()
-        held = True
+        deadline = asyncio.get_running_loop().time() + self._lock_wait_ms / 1000
         try:
-            await self._wait_for_locks(wallet_ids, token, abandoned)
-        except GateUnavailableError as error:
-            held = False
-            if error.asked:
-                # Whether the locks were taken before Redis fell silent is unknown.
-                self._start(self._gate.release(wallet_ids, token=token, held=False))
-            self._go_on_without_gate(error)
+            async with asyncio.timeout_at(deadline):
+                await self._turns.take(wallet_ids)
+        except TimeoutError:
+            raise BusyError from None
+        locks = _Locks.NONE
         try:
+            try:
+                await self._wait_for_locks(wallet_ids, token, abandoned, deadline=deadline)
+                locks = _Locks.HELD
+            except GateUnavailableError as error:
+                # Whether they were taken before Redis fell silent cannot be known.
+                locks = _Locks.UNKNOWN if error.asked else _Locks.NONE
+                self._go_on_without_gate(error)
             yield
         finally:
-            if held:
-                # The answer does not wait for this trip.
-                self._start(self._gate.release(wallet_ids, token=token))
+            # The answer does not wait for this trip.
+            self._start(self._let_go(wallet_ids, token, locks))
+
+    async def _let_go(self, wallet_ids: Sequence[UUID], token: str, locks: _Locks) -> None:
+        """Give back the locks, and only then the turns: who comes next finds them free."""
+        try:
+            if locks is not _Locks.NONE:
+                await self._gate.release(wallet_ids, token=token, held=locks is _Locks.HELD)
+        finally:
+            self._turns.give_back(wallet_ids)
 
     async def _wait_for_locks(
-        self, wallet_ids: Sequence[UUID], token: str, abandoned: asyncio.Event
+        self, wallet_ids: Sequence[UUID], token: str, abandoned: asyncio.Event, *, deadline: float
     ) -> None:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._lock_wait_ms / 1000
         pause_ms = _LOCK_PAUSE_MIN_MS
         while True:
             granted = await self._gate.acquire([wallet_ids], token=token)
@@ -149,10 +171,9 @@ class Ledger:
             remaining_ms = (deadline - clock()) * 1000
             if abandoned.is_set() or remaining_ms <= 0:
                 raise BusyError
-            # Waiters that woke together would collide again, so each sleeps its own
-            # time; and those who have waited for long ask less often, so that a
-            # crowd in front of one wallet does not keep everybody busy with asking.
-            wait_ms = pause_ms * random.uniform(0.5, 1)  # noqa: S311
+            # Processes that woke together would collide again, so each sleeps its own
+            # time, and asks less often the longer it has waited.
+            wait_ms = pause_ms * random.uniform(0.5, 1)  # noqa: S311  (no secret)
             await pause(min(wait_ms, remaining_ms), unless=abandoned)
             pause_ms = min(pause_ms * _LOCK_PAUSE_GROWTH, _LOCK_PAUSE_MAX_MS)
 
