@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.api import STATEMENT, Account
-from tests.support.refusals import error_code
+from tests.support.refusals import error_code, json_bytes
 
 WALLETS = """
 query Wallets($first: Int, $after: String, $last: Int, $before: String) {
@@ -80,6 +80,22 @@ class TestCursor:
         }
 
         assert codes == dict.fromkeys(cursors, "BAD_USER_INPUT")
+
+    async def test_lone_surrogate_is_no_json(self, ada: Account) -> None:
+        """Half a character, as a JSON escape in a cursor or an id, is refused with the body."""
+        variables: list[dict[str, object]] = [
+            {"id": ada.wallet_id, "after": "\ud800"},
+            {"id": "\udfff"},
+        ]
+
+        codes = [
+            error_code(
+                await ada.api.send_bytes(json_bytes({"query": STATEMENT, "variables": each}))
+            )
+            for each in variables
+        ]
+
+        assert codes == ["BAD_REQUEST"] * 2
 
     async def test_of_the_list_is_taken(self, ada: Account) -> None:
         """The cursors of the refusals above are made as the server makes its own."""

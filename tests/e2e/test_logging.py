@@ -106,7 +106,9 @@ class TestRequestLine:
 class TestRequestId:
     """X-Request-ID."""
 
-    @pytest.mark.parametrize("request_id", ["a", "A-z_0.9", "x" * 64, str(uuid4())])
+    @pytest.mark.parametrize(
+        "request_id", ["a", "A-z_0.9", "x" * 64, "0b0e7f0a-6f0c-4e0c-9b0a-2f6f0a7c1d11"]
+    )
     async def test_is_taken(self, request_id: str, site: Site) -> None:
         """A harmless one is the client's, on each line and in the answer."""
         response = await site.get("/graphql?query={__typename}", **{"X-Request-ID": request_id})
@@ -182,7 +184,14 @@ class TestOutcome:
         await site.api.run(REFRESH, input={"refreshToken": cleo.refresh_token})
 
         assert refreshed["__typename"] == "RefreshSessionPayload"
-        await log_line(site.server, event="operation", kind="SIGNUP", user=user)
+        signup = await log_line(site.server, event="signup", user=user)
+        await log_line(
+            site.server,
+            event="operation",
+            kind="SIGNUP",
+            outcome="COMPLETED",
+            request_id=signup["request_id"],
+        )
         events = {line["event"]: line for line in log_lines(site.server)}
         assert "login refused" in events
         assert events["refresh token reused"]["level"] == "warning"

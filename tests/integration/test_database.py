@@ -178,6 +178,7 @@ class TestRunTransaction:
 
             work = Work(lambda client: client.execute_query_dict("SELECT 1 AS one"))
             assert await run_transaction(work) == [{"one": 1}]
+            await far_postgres.cut()
 
     async def test_errors_of_the_work_are_its_own(
         self, database: None, observer: Observer, source: str

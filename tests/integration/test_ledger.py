@@ -1,6 +1,7 @@
 """The ledger's shell on real servers."""
 
 import asyncio
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from tests.support.ledgers import (
     locked_wallets,
     nowhere,
     open_ledger,
+    open_strangers,
     undone_by,
 )
 from tests.support.observer import Observer
@@ -148,9 +150,10 @@ class TestRowLock:
         self, pair: Pair, observer: Observer
     ) -> None:
         """Of many that pay at once with no Redis at all, as many get through as there is money."""
-        async with open_ledger(nowhere()) as ledger:
+        async with open_strangers(12) as ledgers:
             outcomes, errors = await _gather(
-                *(asyncio.create_task(pair.pay("1.00 EUR", ledger=ledger)) for _ in range(25))
+                *(asyncio.create_task(pair.pay("1.00 EUR", ledger=ledger)) for ledger in ledgers),
+                *(asyncio.create_task(pair.pay("1.00 EUR", ledger=ledger)) for ledger in ledgers),
             )
 
         assert len(outcomes) == 10
@@ -164,18 +167,18 @@ class TestRowLock:
         """Rows are locked in the order of their ids, whoever pays whom."""
         await pair.pay("5.00 EUR")
         with captured_logs(database, monkeypatch) as events:
-            async with open_ledger(nowhere()) as ledger:
+            async with open_strangers(12) as ledgers:
                 _, errors = await _gather(
-                    *(asyncio.create_task(pair.pay("0.10 EUR", ledger=ledger)) for _ in range(20)),
+                    *(asyncio.create_task(pair.pay("0.10 EUR", ledger=one)) for one in ledgers),
                     *(
-                        asyncio.create_task(pair.pay_back("0.20 EUR", ledger=ledger))
-                        for _ in range(20)
+                        asyncio.create_task(pair.pay_back("0.20 EUR", ledger=one))
+                        for one in reversed(ledgers)
                     ),
                 )
 
         assert errors == []
         assert undone_by(events) == []
-        assert await observer.balance_minor(pair.source_id) == 500 + 200
+        assert await observer.balance_minor(pair.source_id) == 500 + 12 * 10
 
 
 class TestIdempotency:
@@ -224,14 +227,13 @@ class TestIdempotency:
         self, pair: Pair, observer: Observer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One that missed the key while it waited for the row finds it when it tries again."""
-        # Two processes: inside one, the second would wait for its turn.
-        async with open_ledger(nowhere()) as one, open_ledger(nowhere()) as another:
+        async with open_strangers(2) as ledgers:
             with captured_logs(database, monkeypatch) as events:
                 async with observer.rows_held(pair.source_id):
                     # Both have looked for the key by the time they wait for the row.
                     payments = [
                         asyncio.create_task(pair.pay(key="once", ledger=ledger))
-                        for ledger in (one, another)
+                        for ledger in ledgers
                     ]
                     await observer.until_waiting(2)
                 outcomes, errors = await _gather(*payments)
@@ -284,6 +286,25 @@ class TestGate:
             outcome = await payment
         assert outcome.wallet is not None
         assert outcome.wallet.balance_minor == 750
+
+    async def test_one_asks_for_all_that_wait(
+        self, pair: Pair, settings: Settings, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """However many of a process want a wallet, Redis hears from the one whose turn it is."""
+        holder, token = Gate(redis_client), new_token()
+        async with Network.of(settings) as network:
+            await holder.acquire([[pair.target_id]], token=token)
+            payments = [
+                asyncio.create_task(pair.pay("1.00 EUR", ledger=network.ledger)) for _ in range(5)
+            ]
+            await until(lambda: network.redis.trips > 8)
+            asked = b" ".join(network.redis.requests)
+            await holder.release([pair.target_id], token=token)
+            await asyncio.gather(*payments)
+
+        tokens = re.findall(rb"\r\n([0-9a-f]{32})\r\n", asked)
+        assert len(tokens) > 2
+        assert len(set(tokens)) == 1
 
     async def test_busy_when_nobody_gives_way(
         self, pair: Pair, redis: RedisServer, redis_client: redis.asyncio.Redis, observer: Observer

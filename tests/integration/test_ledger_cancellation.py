@@ -63,6 +63,25 @@ class TestCancelledBeforeItsLocksAreGranted:
 
                 assert await locked_wallets(redis_client, pair) == []
 
+    async def test_while_others_of_its_process_are_before_it(
+        self, pair: Pair, settings: Settings, observer: Observer
+    ) -> None:
+        """Whoever goes away from the queue moves nothing, and those behind it move up."""
+        async with Network.of(settings) as network:
+            commit = network.postgres.hold_request(b"COMMIT")
+            pay = [
+                asyncio.create_task(pair.pay(f"{number}.00 EUR", ledger=network.ledger))
+                for number in (1, 2, 4)
+            ]
+            await commit.struck.wait()
+
+            await _cancel(pay[1])
+            commit.end()
+            await asyncio.gather(pay[0], pay[2])
+            await network.ledger.close()
+
+        assert await observer.balance_minor(pair.target_id) == 500
+
     async def test_nobody_is_told_of_an_unheard_error(
         self, pair: Pair, ledger: Ledger, redis_client: redis.asyncio.Redis
     ) -> None:

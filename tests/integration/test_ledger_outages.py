@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from tests.support.ledgers import (
     captured_logs,
     connected_apart,
     locked_wallets,
-    nowhere,
     open_ledger,
+    open_strangers,
     undone_by,
 )
 from tests.support.observer import Observer, lock_row
@@ -153,13 +153,8 @@ class TestUndone:
             with captured_logs(database, monkeypatch) as events:
                 async with (
                     connected_apart(settings.model_copy(update={"database_url": url})),
-                    AsyncExitStack() as processes,
+                    open_strangers(4) as ledgers,
                 ):
-                    # One ledger a process: inside one, each would wait for its turn.
-                    ledgers = [
-                        await processes.enter_async_context(open_ledger(nowhere()))
-                        for _ in range(4)
-                    ]
                     answers = await asyncio.gather(
                         *(apart.pair.pay("1.00 EUR", ledger=ledger) for ledger in ledgers),
                         return_exceptions=True,

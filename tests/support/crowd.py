@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 
 from tests.support.api import TRANSFER, Account, Api
+from tests.support.servers import ApiServer
 from tests.support.waiting import until
 
 TASKS = 64
@@ -72,7 +73,7 @@ class Crowd:
     answered for good; everything else that is no plain answer is a problem.
 
     Args:
-        urls: Where the servers are; the last of them is there at the end.
+        servers: Where they pay; the last of them is there at the end.
 
     Attributes:
         moved: The operation of each payment that was answered with success, by its key.
@@ -82,10 +83,15 @@ class Crowd:
     """
 
     def __init__(
-        self, accounts: Sequence[Account], urls: Sequence[str], *, seed: int, tolerated: set[str]
+        self,
+        accounts: Sequence[Account],
+        servers: Sequence[ApiServer],
+        *,
+        seed: int,
+        tolerated: set[str],
     ) -> None:
         self._accounts = accounts
-        self._urls = urls
+        self._urls = [server.url for server in servers]
         self._random = random.Random(seed)
         self._tolerated = tolerated
         self._before: dict[str, Standing] = {}
@@ -103,6 +109,10 @@ class Crowd:
     async def until_answered(self, count: int) -> None:
         """Wait until so many payments have had their last answer."""
         await until(lambda: self.answered >= count or bool(self.problems))
+
+    async def until_met(self, code: str) -> None:
+        """Wait until somebody has met an obstacle."""
+        await until(lambda: self.obstacles[code] > 0 or bool(self.problems))
 
     async def run(self, payments: int) -> None:
         """Make so many payments, and return when each has had its last answer."""
@@ -146,7 +156,7 @@ class Crowd:
                 ):
                     tries += 1
                     # What people do when they are told to try again.
-                    await asyncio.sleep(self._random.uniform(0, 0.05))
+                    await asyncio.sleep(self._random.uniform(0.05, 0.25))
 
     async def _pay(self, payment: Payment, client: httpx.AsyncClient, *, is_first: bool) -> bool:
         """Send a payment; return whether it is settled now."""

@@ -1,7 +1,7 @@
 """Ledgers beside the shared one: with a gate, a pool or a database of their own."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Self
@@ -48,6 +48,13 @@ async def open_ledger(
     finally:
         await ledger.close()
         await client.aclose()
+
+
+@asynccontextmanager
+async def open_strangers(count: int) -> AsyncIterator[list[Ledger]]:
+    """Make ledgers that know nothing of each other: other processes, and Redis is away."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(open_ledger(nowhere())) for _ in range(count)]
 
 
 def nowhere() -> str:

@@ -6,13 +6,14 @@ import secrets
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import httpx
 
 from wallet.development.ports import find_free_port
 from wallet.development.processes import die_with_parent, wait_until
@@ -111,6 +112,11 @@ class ApiServer:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start it, and do not wait for it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "wallet", "serve"],
@@ -122,25 +128,33 @@ class ApiServer:
                 # A run of the tests that is killed leaves no server behind.
                 preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
             )
+
+    def wait_until_ready(self) -> None:
+        """Wait until it serves; one that does not is stopped."""
         if not wait_until(self._is_ready_or_gone, wait_s=START_TIMEOUT_S) or (
-            self._process.poll() is not None
+            self.exit_code() is not None
         ):
             self.stop()
             raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
 
     def _is_ready_or_gone(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
+        if self.exit_code() is not None:
             return True
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200
-        except httpx.TransportError:
-            return False
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=1)) as connection:
+            try:
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == 200
+            except (OSError, HTTPException):
+                return False
 
     def exit_code(self) -> int | None:
         """Return how it ended, negative for a signal; None while it runs."""
         assert self._process is not None
         return self._process.poll()
+
+    def is_running(self) -> bool:
+        """Tell whether it has been started and has not ended."""
+        return self._process is not None and self.exit_code() is None
 
     def terminate(self) -> None:
         """Ask it to end, by SIGTERM, and do not wait for it."""
