@@ -28,13 +28,14 @@ setup: $(VENV)/.servers $(VENV)/.package $(ASSETS_STAMP)  ## Install all that `r
 run: setup  ## Serve on http://localhost:8080/graphql, with a PostgreSQL and a Redis of its own (PORT, WORKERS)
 	@exec $(RUN) -m wallet dev
 
-# Only where all tests run does it say anything.
-COVERAGE = --cov=wallet.services --cov=wallet.core --cov-branch --cov-report=term:skip-covered \
+# All of them: two at a time, each half on servers of its own; and only where all
+# run does coverage say anything.
+ALL = --numprocesses=2 --dist=loadfile --cov=wallet.services --cov=wallet.core --cov-branch --cov-report=term:skip-covered \
 	--cov-fail-under=95
 
 .PHONY: test
 test: setup $(VENV)/.development  ## Run all tests, on servers of their own (ARGS="-k transfers")
-	@exec $(RUN) -m pytest $(or $(ARGS),$(COVERAGE))
+	@exec $(RUN) -m pytest $(or $(ARGS),$(ALL))
 
 .PHONY: check
 check: setup $(VENV)/.development  ## Check style, types, imports, and the schema and migrations for drift
