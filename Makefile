@@ -45,7 +45,7 @@ check: setup $(VENV)/.development  ## Check style, types, imports, and the schem
 	@echo "Checking types …"
 	@$(RUN) -m mypy --no-error-summary
 	@echo "Checking imports …"
-	@$(VENV)/bin/lint-imports --no-timing > $(VENV)/.imports || { cat $(VENV)/.imports >&2; exit 1; }
+	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/.imports || { cat $(VENV)/.imports >&2; exit 1; }
 	@echo "Checking the schema and the migrations …"
 	@$(RUN) -m wallet schema --check
 	@$(RUN) -m wallet makemigrations --check

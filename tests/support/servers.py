@@ -37,12 +37,6 @@ class Databases:
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "template_of_tests"')
         return self._with_name(name)
 
-    async def copy(self, url: str) -> str:
-        """Make a copy of a database to which nobody is connected; return its URL."""
-        name = f"test_{secrets.token_hex(6)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{urlsplit(url).path[1:]}"')
-        return self._with_name(name)
-
     async def drop(self, url: str) -> None:
         """Drop a database, and whoever is still connected to it."""
         await self._execute(f'DROP DATABASE "{urlsplit(url).path[1:]}" WITH (FORCE)')
