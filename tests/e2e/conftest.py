@@ -95,7 +95,7 @@ async def guests(server: ApiServer, observer: Observer) -> AsyncIterator[Guests]
         yield Guests(Api(server.url, client=client), observer)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def ada(guests: Guests) -> Account:
     """Somebody with 100.00 EUR and a password, for tests in which nothing may change."""
     account = await guests.api.signup()
@@ -103,7 +103,7 @@ async def ada(guests: Guests) -> Account:
     return account
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def bob(guests: Guests) -> Account:
     """Somebody else with 100.00 EUR, for tests in which nothing may change."""
     return await guests.create(balance="100.00")

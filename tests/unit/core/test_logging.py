@@ -133,7 +133,19 @@ class TestConfigureLogging:
         line = production.one()
         assert (line["id"], line["at"], line["c"]) == (str(id_), "2026-01-01T00:00:00+00:00", "1j")
 
-    @pytest.mark.parametrize("value", ["\ud800", 2**64, {1: 2}], ids=["surrogate", "long", "key"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            pytest.param("\ud800", id="surrogate"),
+            pytest.param(2**64, id="long"),
+            pytest.param({1: 2}, id="number as a key"),
+            pytest.param(
+                {UUID(int=7): 1},
+                id="id as a key",
+                marks=pytest.mark.xfail(strict=True, reason="json.dumps refuses such keys, too"),
+            ),
+        ],
+    )
     def test_values_that_json_has_no_place_for(self, production: Lines, value: object) -> None:
         """A strange value does not cost the line it is on."""
         get_logger("wallet.test").info("strange", value=value)

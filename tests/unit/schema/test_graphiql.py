@@ -48,7 +48,7 @@ echo "npm warn Unknown user config" >&2
 echo "npm error code ENOTFOUND" >&2
 echo "npm error syscall getaddrinfo" >&2
 echo "npm error network request to the registry failed" >&2
-echo "npm error A complete log of this run can be found in: /root/.npm" >&2
+echo "npm error A complete log of this run can be found in: /home/ada/.npm" >&2
 exit 1
 """
 
