@@ -107,5 +107,6 @@ def _to_json(event: object, **_options: object) -> str:
     try:
         return orjson.dumps(event, default=str).decode()
     except TypeError:
-        # A strange value (a lone surrogate, a very long number) does not cost the line.
-        return json.dumps(event, default=str)
+        # A strange value (a lone surrogate, a very long number, a key that is no text)
+        # does not cost the line.
+        return json.dumps(event, default=str, skipkeys=True)
