@@ -2,78 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
+from tests.support.books import Books
 from tests.support.commands import run_wallet
 from tests.support.factories import Factory, Pair
 from tests.support.ledgers import connected_apart, nowhere, open_ledger
-from tests.support.observer import Observer
 from tests.support.servers import SECRET_KEY, Databases
-from wallet.core.ids import new_id, world_wallet_id
+from wallet.core.ids import new_id
 from wallet.core.settings import Settings
 from wallet.development.ports import find_free_port
 from wallet.services import verification
-from wallet.services.ledger import InsufficientFundsError
-from wallet.services.ledger.chain import chain_hash
 from wallet.services.verification import BrokenLedgerError, Verified, verify
-
-# What the books are kept in, parents first.
-TABLES = ("wallets", "operations", "entries")
-
-WORLD_ID = world_wallet_id("EUR")
 
 UNBALANCED = "its EUR entries add up to {} minor units, not 0"
 MISMATCHED = "its entries do not match a {} that is {}"
-MISPLACED = "is in a chain where none is kept, or out of one that is"
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """
-    A small ledger that holds.
-
-    Ada's wallet: opened, topped up with 10.00, paid 2.50, failed to pay 99.00, got 1.00 back.
-    Bob's wallet: opened, got 2.50, paid 1.00.
-    """
-
-    url: str
-    ada_id: UUID
-    bob_id: UUID
-    topup_id: UUID
-    payment_id: UUID
-    failure_id: UUID
 
 
 @pytest_asyncio.fixture(scope="module")
 async def original(databases: Databases, settings: Settings) -> AsyncIterator[Books]:
-    """The books, in a database of their own that keeps a copy of them."""
+    """The books, in a database of their own."""
     url = await databases.create()
-    far = settings.model_copy(update={"database_url": url})
-    async with connected_apart(far), open_ledger(settings.redis_url) as ledger:
-        pair = await Pair.create(Factory(ledger, far))
-        payment = await pair.pay("2.50 EUR")
-        with pytest.raises(InsufficientFundsError) as failure:
-            await pair.pay("99.00 EUR")
-        await pair.pay_back("1.00 EUR")
-    assert payment.operation is not None
-    assert failure.value.operation is not None
-    async with Observer.of(url) as observer:
-        topup_id = await observer.value("SELECT id FROM operations WHERE kind = 'TOPUP'")
-        await observer.execute("CREATE SCHEMA copy")
-        for table in TABLES:
-            await observer.execute(f"CREATE TABLE copy.{table} AS SELECT * FROM {table}")
-    yield Books(
-        url=url,
-        ada_id=pair.source_id,
-        bob_id=pair.target_id,
-        topup_id=topup_id,
-        payment_id=payment.operation.id,
-        failure_id=failure.value.operation.id,
-    )
+    yield await Books.create(settings.model_copy(update={"database_url": url}))
     await databases.drop(url)
 
 
@@ -81,21 +33,7 @@ async def original(databases: Databases, settings: Settings) -> AsyncIterator[Bo
 async def books(original: Books) -> AsyncIterator[Books]:
     """The books as they were, to be tampered with."""
     yield original
-    await _tamper(
-        original,
-        f"TRUNCATE {', '.join(TABLES)} CASCADE",
-        *(f"INSERT INTO {table} SELECT * FROM copy.{table}" for table in TABLES),
-    )
-
-
-async def _tamper(books: Books, *statements: str) -> None:
-    """Do what only the tables' owner can: change what is append-only."""
-    names = {name: getattr(books, name) for name in Books.__slots__} | {"world_id": WORLD_ID}
-    async with Observer.of(books.url) as observer:
-        await observer.execute("ALTER TABLE entries DISABLE TRIGGER USER")
-        for statement in statements:
-            await observer.execute(statement.format(**names))
-        await observer.execute("ALTER TABLE entries ENABLE TRIGGER USER")
+    await original.restore()
 
 
 async def _verify(url: str) -> Verified:
@@ -178,8 +116,7 @@ class TestTamperedEntry:
     )
     async def test_changed(self, books: Books, change: str, sequence: int, finding: str) -> None:
         """Whatever is changed of an entry, it is this entry that does not hold."""
-        await _tamper(
-            books,
+        await books.tamper(
             f"UPDATE entries SET {change} WHERE wallet_id = '{{bob_id}}' AND sequence = {sequence}",
         )
 
@@ -189,8 +126,7 @@ class TestTamperedEntry:
 
     async def test_consistently_changed(self, books: Books) -> None:
         """An amount that was raised together with all balances after it breaks the chain."""
-        await _tamper(
-            books,
+        await books.tamper(
             "UPDATE entries SET balance_after_minor = balance_after_minor + 100"
             " WHERE wallet_id = '{bob_id}' AND sequence >= 2",
             "UPDATE entries SET amount_minor = amount_minor + 100"
@@ -204,8 +140,7 @@ class TestTamperedEntry:
 
     async def test_moved_to_another_place(self, books: Books) -> None:
         """A sequence with a gap is named where it goes on."""
-        await _tamper(
-            books,
+        await books.tamper(
             "UPDATE entries SET sequence = 7 WHERE wallet_id = '{bob_id}' AND sequence = 3",
         )
 
@@ -213,26 +148,25 @@ class TestTamperedEntry:
 
     async def test_removed_from_the_middle(self, books: Books) -> None:
         """The entry after the one that is missing is named."""
-        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 2")
+        await books.tamper("DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 2")
 
         assert await _find(books) == f"wallet {books.bob_id}, entry 3: follows entry 1"
 
     async def test_removed_from_the_end(self, books: Books) -> None:
         """The wallet's row knows of an entry that is not there."""
-        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 3")
+        await books.tamper("DELETE FROM entries WHERE wallet_id = '{bob_id}' AND sequence = 3")
 
         assert (await _find(books)).startswith(f"wallet {books.bob_id}: its last sequence is not")
 
     async def test_all_removed(self, books: Books) -> None:
         """A wallet without a single entry is not taken for a new one."""
-        await _tamper(books, "DELETE FROM entries WHERE wallet_id = '{bob_id}'")
+        await books.tamper("DELETE FROM entries WHERE wallet_id = '{bob_id}'")
 
         assert (await _find(books)).startswith(f"wallet {books.bob_id}: ")
 
     async def test_taken_out_of_the_chain(self, books: Books) -> None:
         """A holder's entry without a sequence would be on no statement."""
-        await _tamper(
-            books,
+        await books.tamper(
             "UPDATE entries SET sequence = NULL, balance_after_minor = NULL,"
             " held_after_minor = NULL, hash = NULL"
             " WHERE wallet_id = '{bob_id}' AND sequence = 1",
@@ -243,13 +177,12 @@ class TestTamperedEntry:
 
     async def test_systems_entry_put_into_a_chain(self, books: Books) -> None:
         """A system wallet keeps none."""
-        await _tamper(
-            books,
+        await books.tamper(
             "UPDATE entries SET sequence = 1, balance_after_minor = amount_minor,"
             " held_after_minor = 0, hash = sha256('') WHERE wallet_id = '{world_id}'",
         )
 
-        assert (await _find(books)).startswith(f"wallet {WORLD_ID}")
+        assert (await _find(books)).startswith(f"wallet {books.world_id}")
 
 
 class TestTamperedWallet:
@@ -261,19 +194,20 @@ class TestTamperedWallet:
             ("balance_minor = balance_minor + 1", "its balance is not the sum of its entries"),
             ("held_minor = 1", "its balance is not the sum of its entries"),
             ("head_hash = sha256('another')", "its head is not its last entry's hash"),
+            ("last_entry_at = now()", "its last entry's time is not its last entry's"),
             ("last_sequence = last_sequence + 1", "its last sequence is not its last"),
         ],
     )
     async def test_changed(self, books: Books, change: str, finding: str) -> None:
         """Balance, hold, head and sequence are what the entries say."""
-        await _tamper(books, f"UPDATE wallets SET {change} WHERE id = '{{ada_id}}'")
+        await books.tamper(f"UPDATE wallets SET {change} WHERE id = '{{ada_id}}'")
 
         assert await _find(books) == f"wallet {books.ada_id}: {finding}"
 
     async def test_first_of_several_is_named(self, books: Books) -> None:
         """Wallets are walked in the order of their ids."""
-        await _tamper(
-            books, "UPDATE wallets SET balance_minor = balance_minor + 1 WHERE owner_id IS NOT NULL"
+        await books.tamper(
+            "UPDATE wallets SET balance_minor = balance_minor + 1 WHERE owner_id IS NOT NULL"
         )
 
         first = min(books.ada_id, books.bob_id)
@@ -313,6 +247,17 @@ class TestTamperedOperation:
                 MISMATCHED.format("TRANSFER", "COMPLETED"),
             ),
             (
+                "UPDATE operations SET currency = 'USD' WHERE id = '{payment_id}'",
+                "payment_id",
+                MISMATCHED.format("TRANSFER", "COMPLETED"),
+            ),
+            (
+                """INSERT INTO entries (operation_id, wallet_id, amount_minor, held_change_minor,
+                created_at) VALUES ('{payment_id}', '{world_id}', 0, 0, now())""",
+                "payment_id",
+                MISMATCHED.format("TRANSFER", "COMPLETED"),
+            ),
+            (
                 """UPDATE operations SET status = 'FAILED', error_code = 'BUSY'
                 WHERE id = '{payment_id}'""",
                 "payment_id",
@@ -330,15 +275,14 @@ class TestTamperedOperation:
         self, books: Books, statement: str, operation: str, finding: str
     ) -> None:
         """Sum, amount, direction and status are what the entries say."""
-        await _tamper(books, statement)
+        await books.tamper(statement)
 
         assert await _find(books) == f"operation {getattr(books, operation)}: {finding}"
 
     async def test_without_entries(self, books: Books) -> None:
         """An operation that is on nobody's statement never took place."""
         operation_id = new_id()
-        await _tamper(
-            books,
+        await books.tamper(
             "INSERT INTO operations (id, kind, status, actor_id, target_wallet_id, amount_minor,"
             " currency, created_at, completed_at)"
             f" SELECT '{operation_id}', 'OPENING', 'COMPLETED', owner_id, id, 0, currency,"
@@ -351,29 +295,21 @@ class TestTamperedOperation:
 
     async def test_money_from_nowhere(self, books: Books) -> None:
         """An entry with a right hash and a right balance, and nobody who paid it."""
-        async with Observer.of(books.url) as observer:
-            wallet = (await observer.fetch("SELECT * FROM wallets WHERE id = $1", books.bob_id))[0]
-            last = await observer.value("SELECT max(created_at) FROM entries")
-        entry_hash = chain_hash(
-            wallet["head_hash"],
-            wallet_id=books.bob_id,
-            operation_id=books.failure_id,
-            sequence=4,
-            amount_minor=5_000,
-            held_change_minor=0,
-            balance_after_minor=5_150,
-            held_after_minor=0,
-            created_at=last,
-        )
-        await _tamper(
-            books,
-            "INSERT INTO entries VALUES ('{failure_id}', '{bob_id}', 4, 5000, 0, 5150, 0,"
-            f" '\\x{entry_hash.hex()}', '{last.isoformat()}')",
-            "UPDATE wallets SET balance_minor = 5150, last_sequence = 4,"
-            f" head_hash = '\\x{entry_hash.hex()}' WHERE id = '{{bob_id}}'",
-        )
+        await books.credit_bob(books.failure_id)
 
         assert await _find(books) == f"operation {books.failure_id}: {UNBALANCED.format(5000)}"
+
+    async def test_money_under_a_strange_operation(self, books: Books) -> None:
+        """A whole top-up of Bob's wallet that says it is the opening of Ada's."""
+        await books.credit_bob(books.opening_id)
+        await books.tamper(
+            """INSERT INTO entries (operation_id, wallet_id, amount_minor, held_change_minor,
+            created_at) VALUES ('{opening_id}', '{world_id}', -5000, 0, now())"""
+        )
+
+        assert await _find(books) == (
+            f"operation {books.opening_id}: {MISMATCHED.format('OPENING', 'COMPLETED')}"
+        )
 
 
 class TestCommand:
@@ -388,7 +324,7 @@ class TestCommand:
 
     async def test_exits_1_and_names_the_row(self, books: Books) -> None:
         """One sentence on the standard error."""
-        await _tamper(books, "UPDATE wallets SET balance_minor = 7 WHERE id = '{ada_id}'")
+        await books.tamper("UPDATE wallets SET balance_minor = 7 WHERE id = '{ada_id}'")
 
         finished = await run_wallet("verify", DATABASE_URL=books.url)
 

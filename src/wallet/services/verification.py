@@ -61,7 +61,8 @@ SELECT operation.id, operation.kind, operation.status
            OR (SELECT count(*) FROM entries WHERE operation_id = operation.id) <> 2
            OR operation.currency <> (SELECT currency FROM wallets
                                       WHERE id = operation.target_wallet_id)
-         ELSE coalesce(debit.amount_minor, 0) <> 0 OR coalesce(credit.amount_minor, 0) <> 0
+         ELSE EXISTS (SELECT FROM entries
+                       WHERE operation_id = operation.id AND amount_minor <> 0)
            OR (debit.operation_id IS NULL AND credit.operation_id IS NULL)
        END
  ORDER BY operation.id LIMIT 1
