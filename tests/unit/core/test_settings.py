@@ -236,6 +236,8 @@ class TestLoadSettings:
             {"PORT": "http", "SECRET_KEY": PASSWORD},
             {"PORT": "http", "DATABASE_URL": f"postgresql://wallet:{PASSWORD}@db/wallet"},
             {"PORT": "http", "REDIS_URL": f"redis://:{PASSWORD}@cache/0"},
+            {"DATABASE_URL": f"mysql://w:{PASSWORD}@db"},
+            {"REDIS_URL": f"http://:{PASSWORD}@cache"},
         ],
     )
     def test_never_prints_a_secret(
