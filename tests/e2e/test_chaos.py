@@ -225,7 +225,7 @@ class TestGracefulEnd:
                     asyncio.create_task(account.api.at(server.url).topup(account.wallet_id, "1.00"))
                     for account in accounts
                 ]
-                await observer.until_waiting(WALLETS)
+                await until(lambda: _has_in_flight(server, WALLETS))
                 before = [await observer.balance_minor(id_) for id_ in wallet_ids]
                 server.terminate()
                 await until(lambda: not _listens(server))
@@ -292,10 +292,18 @@ def _listens(server: ApiServer) -> bool:
     return True
 
 
+async def _has_in_flight(server: ApiServer, postings: int) -> bool:
+    """Tell whether so many postings are waited for in a server."""
+    async with open_client() as client:
+        text = (await client.get(f"{server.url}/metrics")).text
+    return f"wallet_postings_in_flight {postings}.0" in text
+
+
 async def _locks(cluster: Cluster) -> list[str]:
     """Return the locks that are held in Redis."""
     client = redis.asyncio.from_url(cluster.redis.url)
     try:
-        return [str(key) async for key in client.scan_iter("wallet:lock:*")]
+        keys = [str(key) async for key in client.scan_iter("wallet:lock:*")]
+        return [key for key in keys if ":next" not in key]
     finally:
         await client.aclose()

@@ -34,7 +34,7 @@ class TestCancelledBeforeItsLocksAreGranted:
             await until(lambda: network.redis.trips > 5)
 
             await _cancel(payment)
-            await network.ledger.close()
+            await network.ledger.drain()
 
             assert await locked_wallets(redis_client, pair) == [pair.target_id]
             await holder.release([pair.target_id], token=token)
@@ -59,7 +59,7 @@ class TestCancelledBeforeItsLocksAreGranted:
 
                 await _cancel(payment)
                 grant.end()
-                await network.ledger.close()
+                await network.ledger.drain()
 
                 assert await locked_wallets(redis_client, pair) == []
 
@@ -69,16 +69,18 @@ class TestCancelledBeforeItsLocksAreGranted:
         """Whoever goes away from the queue moves nothing, and those behind it move up."""
         async with Network.of(settings) as network:
             commit = network.postgres.hold_request(b"COMMIT")
-            pay = [
-                asyncio.create_task(pair.pay(f"{number}.00 EUR", ledger=network.ledger))
-                for number in (1, 2, 4)
-            ]
+            first = asyncio.create_task(pair.pay("1.00 EUR", ledger=network.ledger))
             await commit.struck.wait()
+            gone, last = (
+                asyncio.create_task(pair.pay(amount, ledger=network.ledger))
+                for amount in ("2.00 EUR", "4.00 EUR")
+            )
+            await asyncio.sleep(0)  # both are in the queue
 
-            await _cancel(pay[1])
+            await _cancel(gone)
             commit.end()
-            await asyncio.gather(pay[0], pay[2])
-            await network.ledger.close()
+            await asyncio.gather(first, last)
+            await network.ledger.drain()
 
         assert await observer.balance_minor(pair.target_id) == 500
 
@@ -95,7 +97,7 @@ class TestCancelledBeforeItsLocksAreGranted:
             payment = asyncio.create_task(pair.pay())
             await asyncio.wait([payment], timeout=0.01)
             await _cancel(payment)
-            await ledger.close()
+            await ledger.drain()
             del payment
             gc.collect()
         finally:
@@ -124,7 +126,7 @@ class TestCancelledAfterItsLocksAreGranted:
 
             await _cancel(payment)
             held.end()
-            await network.ledger.close()
+            await network.ledger.drain()
 
             assert await observer.balance_minor(pair.target_id) == 250
             assert await locked_wallets(redis_client, pair) == []
@@ -153,7 +155,7 @@ class TestCancelledAfterItsLocksAreGranted:
 async def _warm_up(pair: Pair, network: Network) -> None:
     """Let Redis know the scripts, so that each is one request from now on."""
     await pair.pay("1.00 EUR", ledger=network.ledger)
-    await network.ledger.close()
+    await network.ledger.drain()
 
 
 async def _cancel(payment: asyncio.Task[Outcome]) -> None:

@@ -114,7 +114,7 @@ class TestUndone:
             async with apart.observer.nothing_changes():
                 with pytest.raises(BusyError):
                     await apart.pair.pay()
-                await apart.ledger.close()
+                await apart.ledger.drain()
 
             assert await apart.observer.value(TRIES) == TRIES_MAX
             assert await locked_wallets(redis_client, apart.pair) == []
@@ -179,7 +179,7 @@ class TestHeldRow:
             async with observer.rows_held(pair.target_id):
                 with pytest.raises(BusyError):
                     await pair.pay(key="later")
-            await ledger.close()
+            await ledger.drain()
         assert await locked_wallets(redis_client, pair) == []
 
         assert not (await pair.pay(key="later")).replayed
@@ -244,7 +244,7 @@ class TestLostConnection:
                 await network.postgres.close()
                 with pytest.raises(ServiceUnavailableError):
                     await pair.pay(key="once", ledger=network.ledger)
-                await network.ledger.close()
+                await network.ledger.drain()
             assert await locked_wallets(redis_client, pair) == []
 
             await network.postgres.open()

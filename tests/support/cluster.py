@@ -11,6 +11,7 @@ from wallet.development import PostgresServer, RedisServer
 _ENVIRONMENT = {
     "FUNDING": "owner",
     "LOG_LEVEL": "DEBUG",
+    "METRICS": "on",
     # Sixty-four that share a machine with other work have to be patient.
     "LOCK_WAIT_MS": "5000",
 }

@@ -27,6 +27,10 @@ class Factory:
         self._ledger = ledger
         self._settings = settings
 
+    def with_ledger(self, ledger: Ledger) -> "Factory":
+        """Return a factory that goes through another ledger."""
+        return Factory(ledger, self._settings)
+
     async def create_actor(self) -> Actor:
         """Make a user with a session and no wallet."""
 

@@ -110,9 +110,9 @@ class Network:
     @asynccontextmanager
     async def counted(self) -> AsyncIterator[Trips]:
         """Count the trips of the body; the release of its locks is part of it."""
-        await self.ledger.close()
+        await self.ledger.drain()
         trips = Trips(-self.redis.trips, -self.postgres.trips)
         yield trips
-        await self.ledger.close()
+        await self.ledger.drain()
         trips.redis += self.redis.trips
         trips.postgres += self.postgres.trips

@@ -2,11 +2,12 @@
 The ledger: the one place where money moves.
 
 One way in, :meth:`Ledger.post`. Inside, a functional core (``decide``) and an
-imperative shell: ``journal`` is the SQL, ``locks`` the Redis gate, ``rounds``
-what takes postings through both.
+imperative shell: ``queue`` is who waits, ``locks`` the Redis gate, ``journal``
+the SQL, ``rounds`` what takes postings through all of them, many at a time.
 """
 
 from wallet.services.ledger.errors import (
+    BatchRejectedError,
     CurrencyMismatchError,
     InsufficientFundsError,
     LimitExceededError,
@@ -24,6 +25,7 @@ from wallet.services.ledger.records import (
 from wallet.services.ledger.rounds import Ledger
 
 __all__ = [
+    "BatchRejectedError",
     "CurrencyMismatchError",
     "InsufficientFundsError",
     "Ledger",

@@ -13,6 +13,9 @@ A posting is checked in this order; the first that does not hold is the answer:
 4. its wallets are active              (recorded as FAILED);
 5. the debited wallets have the money  (recorded as FAILED);
 6. the credited wallets can hold it    (recorded as FAILED).
+
+The first posting of an atomic batch that is refused, or that its key says was
+refused before, undoes the whole batch; then nothing of it is recorded.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +28,7 @@ from wallet.core.money import AMOUNT_MINOR_MAX
 from wallet.models import OperationStatus, WalletStatus
 from wallet.services.ledger.chain import chain_hash
 from wallet.services.ledger.errors import (
+    BatchRejectedError,
     CurrencyMismatchError,
     InsufficientFundsError,
     LimitExceededError,
@@ -33,6 +37,7 @@ from wallet.services.ledger.errors import (
     WalletUnavailableError,
 )
 from wallet.services.ledger.records import (
+    AtomicBatch,
     EntryRecord,
     KnownOperation,
     Leg,
@@ -40,6 +45,7 @@ from wallet.services.ledger.records import (
     Outcome,
     Posting,
     WalletRecord,
+    Work,
 )
 
 IdempotencyKey = tuple[UUID, str]
@@ -53,7 +59,8 @@ class Decision:
 
     Attributes:
         wallets: The rows that changed, as they are to be.
-        outcomes: One per posting, in their order.
+        outcomes: One per posting, in their order; those of a rejected batch all
+            carry the same BatchRejectedError.
     """
 
     wallets: dict[UUID, WalletRecord] = field(default_factory=dict)
@@ -65,12 +72,12 @@ class Decision:
 def decide(
     wallets: Mapping[UUID, WalletRecord],
     known: Mapping[IdempotencyKey, KnownOperation],
-    postings: Sequence[Posting],
+    works: Sequence[Work],
     *,
     now: datetime,
 ) -> Decision:
     """
-    Decide on *postings* one after the other; each sees what those before it did.
+    Decide on postings and batches one after the other; each sees what those before it did.
 
     Args:
         wallets: The holders' wallets that exist, by id, as locked.
@@ -79,9 +86,23 @@ def decide(
             before it in its wallet, even when the clock went back.
     """
     book = _Book(dict(wallets), dict(known), now)
-    for posting in postings:
-        book.carry_out(posting)
+    for work in works:
+        if isinstance(work, AtomicBatch):
+            book.carry_out_batch(work)
+        else:
+            book.carry_out(work)
     return book.decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How a book stood at one moment: its rows and keys, and how much was to be written."""
+
+    wallets: dict[UUID, WalletRecord]
+    known: dict[IdempotencyKey, KnownOperation]
+    changed: dict[UUID, WalletRecord]
+    operations: int
+    entries: int
 
 
 class _Book:
@@ -100,9 +121,40 @@ class _Book:
 
     def carry_out(self, posting: Posting) -> None:
         """Decide on one posting, and remember it for those that follow."""
-        self.decision.outcomes.append(self._outcome_of(posting))
+        self.decision.outcomes.append(self._outcome_of(posting, on_record=True))
 
-    def _outcome_of(self, posting: Posting) -> Outcome:
+    def carry_out_batch(self, batch: AtomicBatch) -> None:
+        """Decide on all postings of a batch, and take everything back where one is refused."""
+        before = self._mark()
+        outcomes: list[Outcome] = []
+        for index, posting in enumerate(batch.postings):
+            outcome = self._outcome_of(posting, on_record=False)
+            if outcome.error is not None:
+                self._return_to(before)
+                rejected = BatchRejectedError(index=index, cause=outcome.error)
+                refusal = Outcome(operation=None, wallet=None, error=rejected)
+                outcomes = [refusal] * len(batch.postings)
+                break
+            outcomes.append(outcome)
+        self.decision.outcomes += outcomes
+
+    def _mark(self) -> _Mark:
+        """Remember how things stand before a batch."""
+        return _Mark(
+            dict(self.wallets),
+            dict(self.known),
+            dict(self.decision.wallets),
+            len(self.decision.operations),
+            len(self.decision.entries),
+        )
+
+    def _return_to(self, mark: _Mark) -> None:
+        """Take back all that was decided since *mark*."""
+        self.wallets, self.known, self.decision.wallets = mark.wallets, mark.known, mark.changed
+        del self.decision.operations[mark.operations :]
+        del self.decision.entries[mark.entries :]
+
+    def _outcome_of(self, posting: Posting, *, on_record: bool) -> Outcome:
         earlier = self._find_known(posting)
         if earlier is not None:
             return self._replay(posting, earlier)
@@ -110,9 +162,11 @@ class _Book:
         if refusal is not None:
             return Outcome(operation=None, wallet=None, error=refusal)
         failure = self._find_failure(posting)
-        if failure is not None:
+        if failure is None:
+            return self._complete(posting)
+        if on_record:
             return self._record_failure(posting, failure)
-        return self._complete(posting)
+        return Outcome(operation=None, wallet=None, error=failure)
 
     # -- 1: idempotency -----------------------------------------------------------------
 

@@ -66,3 +66,25 @@ class LimitExceededError(RecordedRefusalError):
 
     def __init__(self, message: str, *, operation: OperationRecord | None) -> None:
         super().__init__(message, operation=operation)
+
+
+class BatchRejectedError(WalletError):
+    """
+    Raised when one item of an atomic batch stood in the way of all; nothing moved.
+
+    It has the code of its cause, and is retryable where the cause is.
+
+    Attributes:
+        index: The place of the first such item, from 0.
+        cause: Why it was refused.
+    """
+
+    code: ErrorCode  # type: ignore[misc]
+    retryable: bool  # type: ignore[misc]
+
+    def __init__(self, *, index: int, cause: WalletError) -> None:
+        super().__init__(f"Nothing moved: transfer {index} was refused. {cause.message}")
+        self.index = index
+        self.cause = cause
+        self.code = cause.code
+        self.retryable = cause.retryable

@@ -17,9 +17,21 @@ the round that holds it, so that
       (stalls)            … TTL passes …
                           wallet = B ◄───────── acquire
       release ──────────► B ≠ A: left alone
+
+Whoever is refused claims the wallet for its process: until the claim is used
+or over, the lock goes to nobody else. Without it, the process that has just
+given a lock back would take it again before those that wait have asked, and
+two processes at one hot wallet would not share it::
+
+      process A           Redis                 process B
+      acquire ──────────► wallet = A
+                          claim = B ◄────────── acquire: refused
+      release ──────────► wallet is free
+      acquire: refused ─► claim = B
+                          wallet = B ◄───────── acquire
+                          claim = A …
 """
 
-import asyncio
 import secrets
 import time
 from collections.abc import Sequence
@@ -36,28 +48,48 @@ LOCK_TTL_MS = 15_000
 _OUTAGE_PAUSE_S = 1.0
 """After Redis did not answer, it is left alone for so long: an outage costs one wait, not each."""
 
-# KEYS     every wallet's lock, posting after posting
+_CLAIM_MS = 150
+"""How long a wallet is kept for a process that was refused it: a few of its pauses."""
+
+# KEYS     every wallet's lock, posting after posting; its claim is the same with :next
 # ARGV[1]  the round's token
 # ARGV[2]  time to live, ms
-# ARGV[3…] how many of the keys each posting has
+# ARGV[3]  the process, for its claims
+# ARGV[4]  how long a claim lasts, ms
+# ARGV[5…] how many of the keys each posting has
 # Returns one 1 (granted) or 0 per posting. A posting gets all its locks or none;
-# postings of one round share a token, so they may share wallets.
+# postings of one round share a token, so they may share wallets. Behind a refused
+# one nobody gets its wallets in the same round, so that none is overtaken.
 _ACQUIRE = """
-local token, ttl_ms = ARGV[1], ARGV[2]
-local answers, first = {}, 1
-for index = 3, #ARGV do
+local token, ttl_ms, process, claim_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local answers, refused, first = {}, {}, 1
+for index = 5, #ARGV do
     local last = first + tonumber(ARGV[index]) - 1
     local free = 1
-    for key = first, last do
-        local holder = redis.call('GET', KEYS[key])
-        if holder and holder ~= token then
+    for position = first, last do
+        local key = KEYS[position]
+        local holder = redis.call('GET', key)
+        if refused[key] then
             free = 0
-            break
+        elseif holder ~= token then
+            local claimer = redis.call('GET', key .. ':next')
+            if holder or (claimer and claimer ~= process) then
+                free = 0
+                if not claimer then
+                    redis.call('SET', key .. ':next', process, 'PX', claim_ms)
+                end
+            end
         end
     end
-    if free == 1 then
-        for key = first, last do
-            redis.call('SET', KEYS[key], token, 'PX', ttl_ms)
+    for position = first, last do
+        local key = KEYS[position]
+        if free == 1 then
+            redis.call('SET', key, token, 'PX', ttl_ms)
+            if redis.call('GET', key .. ':next') == process then
+                redis.call('DEL', key .. ':next')
+            end
+        else
+            refused[key] = true
         end
     end
     answers[#answers + 1] = free
@@ -107,6 +139,7 @@ class Gate:
 
     def __init__(self, client: redis.Redis, *, prefix: str = "wallet:lock:") -> None:
         self._prefix = prefix
+        self._process = secrets.token_hex(8)
         self._acquire = client.register_script(_ACQUIRE)
         self._release = client.register_script(_RELEASE)
         self._away_until = 0.0
@@ -115,7 +148,7 @@ class Gate:
         self, wallets: Sequence[Sequence[UUID]], *, token: str, ttl_ms: int = LOCK_TTL_MS
     ) -> list[bool]:
         """
-        Try once to lock the wallets of each posting; never waits.
+        Try once to lock the wallets of each posting or batch; never waits.
 
         Args:
             wallets: Per posting, the ids of its wallets.
@@ -132,7 +165,14 @@ class Gate:
         keys = [self._key(wallet_id) for group in wallets for wallet_id in group]
         try:
             answers = await self._acquire(
-                keys=keys, args=[token, ttl_ms, *(len(group) for group in wallets)]
+                keys=keys,
+                args=[
+                    token,
+                    ttl_ms,
+                    self._process,
+                    _CLAIM_MS,
+                    *(len(group) for group in wallets),
+                ],
             )
         except AWAY as error:
             self._away_until = time.monotonic() + _OUTAGE_PAUSE_S
@@ -162,12 +202,3 @@ class Gate:
 
     def _key(self, wallet_id: UUID) -> str:
         return f"{self._prefix}{wallet_id}"
-
-
-async def pause(wait_ms: float, *, unless: asyncio.Event) -> None:
-    """Sleep for *wait_ms*, or until *unless* is set."""
-    try:
-        async with asyncio.timeout(wait_ms / 1000):
-            await unless.wait()
-    except TimeoutError:
-        pass

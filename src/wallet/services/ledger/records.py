@@ -101,6 +101,26 @@ class Posting:
         """The legs whose wallets are locked and kept in sequence."""
         return tuple(leg for leg in self.legs if not leg.is_system)
 
+    @property
+    def postings(self) -> tuple["Posting", ...]:
+        """This posting alone, where others are batches."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class AtomicBatch:
+    """
+    Postings that are carried out all or none, in their order; each sees those before it.
+
+    What is refused of one refuses them all, and leaves no record.
+    """
+
+    postings: tuple[Posting, ...]
+
+
+Work = Posting | AtomicBatch
+"""What the ledger takes: a posting by itself, or several that stand and fall together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRecord:

@@ -1,37 +1,49 @@
 """
-The imperative shell: what takes a posting through the gate and the database.
+The imperative shell: what takes the waiting postings through the gate and the database.
 
 A round locks in Redis (one trip), begins a transaction, reads and locks the
 rows, decides, writes and commits (four trips), answers, and gives the locks
-back (one trip).
+back (one trip), however many postings it holds. While a few rounds wait for
+their trips, the next one gathers in the queue: a group commit (DeWitt et al.,
+"Implementation Techniques for Main Memory Database Systems", 1984).
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, TypeVar
 from uuid import UUID
 
 from wallet.core.errors import BusyError, ServiceUnavailableError
-from wallet.core.logging import get_logger
-from wallet.core.metrics import LOCK_OUTAGES, OPERATIONS
+from wallet.core.logging import begin_request, get_logger
+from wallet.core.metrics import LOCK_OUTAGES, OPERATIONS, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
 from wallet.core.settings import LockOutage
 from wallet.services.database import Connection, run_transaction
 from wallet.services.ledger.decide import decide
 from wallet.services.ledger.journal import lock_and_read, write
-from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token, pause
-from wallet.services.ledger.records import Outcome, Posting
-from wallet.services.ledger.turns import Turns
+from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
+from wallet.services.ledger.queue import Job, Queue
+from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Work
 
-_LOCK_PAUSE_MIN_MS = 4.0
-_LOCK_PAUSE_MAX_MS = 60.0
-_LOCK_PAUSE_GROWTH = 1.5
+LANES = 3
+"""
+Most rounds at once: one waits for PostgreSQL, one for Redis, one is decided on.
+
+More lanes make smaller rounds, and each round has a price of its own.
+"""
+
+_ROUND_DEADLINE_S = 9.0
+"""
+After so long no further transaction of a round begins; the last one may take
+``TRANSACTION_DEADLINE_S`` more, and the locks live longer than both.
+"""
+
+_LOCK_PAUSE_MIN_MS = 3.0
+_LOCK_PAUSE_MAX_MS = 40.0
+_LOCK_PAUSE_GROWTH = 1.3
 
 log = get_logger(__name__)
-
-T = TypeVar("T")
 
 
 class _Locks(Enum):
@@ -42,6 +54,22 @@ class _Locks(Enum):
     UNKNOWN = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """
+    What a round may do after it has asked the gate.
+
+    Attributes:
+        jobs: Those that go on.
+        wallet_ids: The wallets that are the round's until it ends.
+        locks: Whether they are locked in Redis.
+    """
+
+    jobs: list[Job]
+    wallet_ids: list[UUID]
+    locks: _Locks
+
+
 class Ledger:
     """
     The one way in for money.
@@ -50,18 +78,18 @@ class Ledger:
     pool and the Redis client belong to who made them.
     """
 
-    def __init__(
-        self,
-        gate: Gate,
-        *,
-        lock_wait_ms: int,
-        lock_outage: LockOutage,
-    ) -> None:
+    def __init__(self, gate: Gate, *, lock_wait_ms: int, lock_outage: LockOutage) -> None:
         self._gate = gate
-        self._turns = Turns()
-        self._lock_wait_ms = lock_wait_ms
+        self._lock_wait_s = lock_wait_ms / 1000
         self._lock_outage = lock_outage
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._queue = Queue()
+        self._arrivals = 0
+        self._rounds: dict[asyncio.Task[None], int] = {}
+        self._is_waking = False
+        self._expiry: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._is_closed = False
+        POSTINGS_IN_FLIGHT.set_function(lambda: len(self._queue) + sum(self._rounds.values()))
 
     async def post(self, posting: Posting) -> Outcome:
         """
@@ -73,17 +101,43 @@ class Ledger:
         that, it runs to its end, and its idempotency key tells the outcome.
 
         Raises:
-            BusyError: Others held the wallets for the whole wait. Nothing moved.
+            BusyError: Others held the wallets for the whole wait, or too many
+                wait already. Nothing moved.
             ServiceUnavailableError: PostgreSQL is away; the outcome is unknown.
         """
-        abandoned = asyncio.Event()
-        round_ = self._start(self._run(posting, abandoned))
-        try:
-            return await asyncio.shield(round_)
-        except asyncio.CancelledError:
-            abandoned.set()
-            round_.add_done_callback(_hear_out)
-            raise
+        return (await self._answer_to(self._ask(posting)))[0]
+
+    async def post_each(self, postings: Sequence[Posting]) -> list[Outcome]:
+        """
+        Carry out each of *postings* on its own, in their order per wallet.
+
+        Each is as atomic as if it came alone; one that is not carried out
+        leaves the others alone, and Busy is an outcome here.
+
+        Raises:
+            ServiceUnavailableError: PostgreSQL went away; the outcome of some is
+                unknown, and their keys tell it.
+        """
+        jobs = [self._ask(posting) for posting in postings]
+        answers = await asyncio.gather(*(job.answer for job in jobs), return_exceptions=True)
+        return [_hear(job, answer) for job, answer in zip(jobs, answers, strict=True)]
+
+    async def post_batch(self, postings: Sequence[Posting]) -> list[Outcome]:
+        """
+        Carry out all of *postings* in their order, or none.
+
+        Atomic: under all their locks, in one transaction. A posting whose key
+        was carried out before counts as carried out, and is not repeated.
+
+        Raises:
+            BatchRejectedError: One of them was refused. Nothing moved, and no
+                attempt is on record.
+            BusyError, ServiceUnavailableError: See ``post``.
+        """
+        outcomes = await self._answer_to(self._ask(AtomicBatch(tuple(postings))))
+        if outcomes[0].error is not None:
+            raise outcomes[0].error
+        return outcomes
 
     async def record(self, connection: Connection, posting: Posting) -> Outcome:
         """
@@ -92,125 +146,240 @@ class Ledger:
         For wallets that nobody else can know yet: those that the same
         transaction has just opened.
         """
-        outcomes = await _carry_out(connection, [posting])
-        return outcomes[0]
+        return (await _carry_out(connection, [posting]))[0]
+
+    async def drain(self) -> None:
+        """Wait until every posting is answered and every lock is given back."""
+        while self._rounds or len(self._queue):
+            self._drained = self._drained or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
 
     async def close(self) -> None:
-        """Wait for the rounds under way; what they promised is kept."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Take no further posting, and wait for those that came; what was promised is kept."""
+        self._is_closed = True
+        await self.drain()
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task that a caller's cancellation does not reach, and keep hold of it."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    # -- waiting -----------------------------------------------------------------------
 
-    async def _run(self, posting: Posting, abandoned: asyncio.Event) -> Outcome:
+    def _ask(self, work: Work) -> Job:
+        """Put *work* into the queue; one that is full fails it at once."""
+        loop = asyncio.get_running_loop()
+        self._arrivals += 1
+        job = Job(work, self._arrivals, loop.time() + self._lock_wait_s, loop.create_future())
         try:
-            async with self._gate_passed(posting, abandoned):
-                if abandoned.is_set():
-                    raise BusyError
-                outcomes = await run_transaction(
-                    lambda connection: _carry_out(connection, [posting]), finds_itself=True
-                )
-        except (BusyError, ServiceUnavailableError) as error:
-            _log_unanswered(posting, error)
-            raise
-        _log_outcome(posting, outcomes[0])
-        return outcomes[0]
-
-    @asynccontextmanager
-    async def _gate_passed(self, posting: Posting, abandoned: asyncio.Event) -> AsyncIterator[None]:
-        """
-        Hold the locks of one posting, after waiting up to LOCK_WAIT_MS for them.
-
-        Raises:
-            BusyError: Others held them, or Redis is away and LOCK_OUTAGE=refuse.
-        """
-        wallet_ids = [leg.wallet_id for leg in posting.holder_legs]
-        token = new_token()
-        deadline = asyncio.get_running_loop().time() + self._lock_wait_ms / 1000
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._turns.take(wallet_ids)
-        except TimeoutError:
-            raise BusyError from None
-        locks = _Locks.NONE
-        try:
-            try:
-                await self._wait_for_locks(wallet_ids, token, abandoned, deadline=deadline)
-                locks = _Locks.HELD
-            except GateUnavailableError as error:
-                # Whether they were taken before Redis fell silent cannot be known.
-                locks = _Locks.UNKNOWN if error.asked else _Locks.NONE
-                self._go_on_without_gate(error)
-            yield
-        finally:
-            # The answer does not wait for this trip.
-            self._start(self._let_go(wallet_ids, token, locks))
-
-    async def _let_go(self, wallet_ids: Sequence[UUID], token: str, locks: _Locks) -> None:
-        """Give back the locks, and only then the turns: who comes next finds them free."""
-        try:
-            if locks is not _Locks.NONE:
-                await self._gate.release(wallet_ids, token=token, held=locks is _Locks.HELD)
-        finally:
-            self._turns.give_back(wallet_ids)
-
-    async def _wait_for_locks(
-        self, wallet_ids: Sequence[UUID], token: str, abandoned: asyncio.Event, *, deadline: float
-    ) -> None:
-        clock = asyncio.get_running_loop().time
-        pause_ms = _LOCK_PAUSE_MIN_MS
-        while True:
-            granted = await self._gate.acquire([wallet_ids], token=token)
-            if granted[0]:
-                return
-            remaining_ms = (deadline - clock()) * 1000
-            if abandoned.is_set() or remaining_ms <= 0:
+            if self._is_closed:
                 raise BusyError
-            # Processes that woke together would collide again, so each sleeps its own
-            # time, and asks less often the longer it has waited.
-            wait_ms = pause_ms * random.uniform(0.5, 1)  # noqa: S311  (no secret)
-            await pause(min(wait_ms, remaining_ms), unless=abandoned)
-            pause_ms = min(pause_ms * _LOCK_PAUSE_GROWTH, _LOCK_PAUSE_MAX_MS)
+            self._queue.put(job)
+        except BusyError as error:
+            job.fail(error)
+            return job
+        if not self._queue.is_blocked(job):
+            self._wake()
+        self._expire_later()
+        return job
 
-    def _go_on_without_gate(self, error: GateUnavailableError) -> None:
+    async def _answer_to(self, job: Job) -> list[Outcome]:
+        try:
+            outcomes = await job.answer
+        except (BusyError, ServiceUnavailableError) as error:
+            _log_unanswered(job, error)
+            raise
+        _log_outcomes(job, outcomes)
+        return outcomes
+
+    def _wake(self) -> None:
+        """Start rounds as soon as all that has come in by now is in the queue."""
+        if not self._is_waking:
+            self._is_waking = True
+            asyncio.get_running_loop().call_soon(self._start_rounds)
+
+    def _start_rounds(self) -> None:
+        self._is_waking = False
+        now = asyncio.get_running_loop().time()
+        while len(self._rounds) < LANES and (jobs := self._queue.take(now)):
+            round_ = asyncio.create_task(self._run(jobs))
+            self._rounds[round_] = sum(job.length for job in jobs)
+            round_.add_done_callback(self._end_round)
+        self._tell_drained()
+
+    def _end_round(self, round_: asyncio.Task[None]) -> None:
+        del self._rounds[round_]
+        self._wake()
+
+    def _tell_drained(self) -> None:
+        if self._drained and not self._rounds and not len(self._queue):
+            self._drained.set_result(None)
+            self._drained = None
+
+    def _expire(self) -> None:
+        """Answer Busy to those who have waited for too long."""
+        self._expiry = None
+        for job in self._queue.expire(asyncio.get_running_loop().time()):
+            job.fail(BusyError())
+        self._expire_later()
+        self._wake()
+
+    def _expire_later(self) -> None:
+        deadline = self._queue.next_deadline()
+        if self._expiry is None and deadline is not None:
+            self._expiry = asyncio.get_running_loop().call_at(deadline, self._expire)
+
+    # -- a round -----------------------------------------------------------------------
+
+    async def _run(self, jobs: list[Job]) -> None:
+        """Take a round through the gate and the database, and answer each of its jobs."""
+        token = new_token()
+        # Lines of a round are no line of the request that happened to start it.
+        begin_request(round=token)
+        passed = _Pass(jobs, _wallets_of(jobs), _Locks.NONE)
+        try:
+            passed = await self._pass_gate(jobs, token)
+            await self._carry_out(passed.jobs, asyncio.get_running_loop().time())
+        except Exception as error:
+            log.exception("round failed")
+            for job in passed.jobs:
+                job.fail(error)
+        finally:
+            # The answers did not wait for this trip. Only after it are the wallets
+            # the next round's: it finds them free.
+            if passed.locks is not _Locks.NONE:
+                is_held = passed.locks is _Locks.HELD
+                await self._gate.release(passed.wallet_ids, token=token, held=is_held)
+            self._queue.give_back(passed.wallet_ids)
+
+    async def _pass_gate(self, jobs: list[Job], token: str) -> _Pass:
+        """Ask once for the locks of each job; those that are refused wait again."""
+        try:
+            answers = await self._gate.acquire([job.wallet_ids for job in jobs], token=token)
+        except GateUnavailableError as error:
+            # Whether they were taken before Redis fell silent cannot be known.
+            locks = _Locks.UNKNOWN if error.asked else _Locks.NONE
+            return _Pass(self._without_gate(jobs, error), _wallets_of(jobs), locks)
+        granted = [job for job, is_granted in zip(jobs, answers, strict=True) if is_granted]
+        refused = [job for job, is_granted in zip(jobs, answers, strict=True) if not is_granted]
+        wallet_ids = _wallets_of(granted)
+        if refused:
+            self._wait_again(refused)
+            self._queue.give_back(set(_wallets_of(refused)).difference(wallet_ids))
+        return _Pass(
+            [job for job in granted if not job.is_abandoned],
+            wallet_ids,
+            _Locks.HELD if granted else _Locks.NONE,
+        )
+
+    def _without_gate(self, jobs: list[Job], error: GateUnavailableError) -> list[Job]:
+        """Return who goes on without Redis: all, or with LOCK_OUTAGE=refuse nobody."""
         LOCK_OUTAGES.labels(action=self._lock_outage.value).inc()
         log.warning("redis is away", action=self._lock_outage.value, error=error.reason)
-        if self._lock_outage is LockOutage.REFUSE:
-            raise BusyError
+        if self._lock_outage is LockOutage.DEGRADE:
+            return [job for job in jobs if not job.is_abandoned]
+        for job in jobs:
+            job.fail(BusyError())
+        return []
+
+    def _wait_again(self, jobs: list[Job]) -> None:
+        """Let those whom the gate refused ask again after a short while."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        # Processes that asked together would collide again, so each sleeps its own
+        # time, and asks less often the longer it has waited.
+        longest_ms = _LOCK_PAUSE_MIN_MS * _LOCK_PAUSE_GROWTH ** min(jobs[0].refusals, 10)
+        pause_ms = min(longest_ms, _LOCK_PAUSE_MAX_MS) * random.uniform(0.5, 1)  # noqa: S311  (no secret)
+        not_before = now + pause_ms / 1000
+        for job in jobs:
+            if job.deadline <= now:
+                job.fail(BusyError())
+        self._queue.put_back([job for job in jobs if not job.answer.done()], not_before=not_before)
+        self._expire_later()
+        loop.call_at(not_before, self._wake)
+
+    async def _carry_out(self, jobs: list[Job], started: float) -> None:
+        """Carry out jobs together; where that fails, one by one: none takes others along."""
+        if not jobs:
+            return
+        try:
+            outcomes = await _transact(jobs)
+        except ServiceUnavailableError as error:
+            for job in jobs:
+                job.fail(type(error)())
+        except Exception as error:  # noqa: BLE001  (it is the answer)
+            if len(jobs) == 1:
+                jobs[0].fail(error)
+                return
+            log.warning("round is taken apart", jobs=len(jobs), error=type(error).__name__)
+            await self._carry_out_one_by_one(jobs, started)
+        else:
+            _answer(jobs, outcomes)
+
+    async def _carry_out_one_by_one(self, jobs: list[Job], started: float) -> None:
+        for job in jobs:
+            if asyncio.get_running_loop().time() - started > _ROUND_DEADLINE_S:
+                job.fail(BusyError())
+            else:
+                await self._carry_out([job], started)
 
 
-async def _carry_out(connection: Connection, postings: Sequence[Posting]) -> list[Outcome]:
-    page = await lock_and_read(connection, postings)
-    decision = decide(page.wallets, page.known, postings, now=page.read_at)
+async def _transact(jobs: Sequence[Job]) -> list[Outcome]:
+    works = [job.work for job in jobs]
+    outcomes = await run_transaction(
+        lambda connection: _carry_out(connection, works), finds_itself=True
+    )
+    ROUND_POSTINGS.observe(len(outcomes))
+    return outcomes
+
+
+async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outcome]:
+    page = await lock_and_read(connection, [posting for work in works for posting in work.postings])
+    decision = decide(page.wallets, page.known, works, now=page.read_at)
     if decision.operations:
         await write(connection, decision)
     return decision.outcomes
 
 
-def _log_outcome(posting: Posting, outcome: Outcome) -> None:
-    result = outcome.error.code.value if outcome.error else "COMPLETED"
-    OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
-    log.info(
-        "operation",
-        kind=posting.kind.value,
-        outcome=result,
-        operation_id=str(outcome.operation.id) if outcome.operation else None,
-        replayed=outcome.replayed,
-    )
+def _answer(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> None:
+    """Hand every job its part of a round's outcomes."""
+    first = 0
+    for job in jobs:
+        part = list(outcomes[first : first + job.length])
+        first += job.length
+        if job.answer.done():
+            # Nobody waits for it any more, so it is on record here.
+            job.context.run(_log_outcomes, job, part)
+        else:
+            job.answer.set_result(part)
 
 
-def _log_unanswered(posting: Posting, error: BusyError | ServiceUnavailableError) -> None:
+def _wallets_of(jobs: Iterable[Job]) -> list[UUID]:
+    return list({wallet_id for job in jobs for wallet_id in job.wallet_ids})
+
+
+def _hear(job: Job, answer: list[Outcome] | BaseException) -> Outcome:
+    """Log one of several answers, and return it where it is one."""
+    if isinstance(answer, list):
+        _log_outcomes(job, answer)
+        return answer[0]
+    if isinstance(answer, BusyError | ServiceUnavailableError):
+        _log_unanswered(job, answer)
+    if isinstance(answer, BusyError):
+        return Outcome(operation=None, wallet=None, error=answer)
+    raise answer
+
+
+def _log_outcomes(job: Job, outcomes: Iterable[Outcome]) -> None:
+    for posting, outcome in zip(job.work.postings, outcomes, strict=True):
+        result = outcome.error.code.value if outcome.error else "COMPLETED"
+        OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
+        log.info(
+            "operation",
+            kind=posting.kind.value,
+            outcome=result,
+            operation_id=str(outcome.operation.id) if outcome.operation else None,
+            replayed=outcome.replayed,
+        )
+
+
+def _log_unanswered(job: Job, error: BusyError | ServiceUnavailableError) -> None:
     result = "BUSY" if isinstance(error, BusyError) else "UNKNOWN"
-    OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
-    log.warning("operation", kind=posting.kind.value, outcome=result)
-
-
-def _hear_out(round_: asyncio.Task[Outcome]) -> None:
-    """Take note of how a round ended whose caller is gone: asyncio warns of what nobody reads."""
-    if not round_.cancelled() and round_.exception() is not None:
-        log.info("abandoned round ended", exc_info=round_.exception())
+    for posting in job.work.postings:
+        OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
+        log.warning("operation", kind=posting.kind.value, outcome=result)
