@@ -26,6 +26,7 @@ from tests.support.api import (
     STATEMENT,
     TOPUP,
     TRANSFER,
+    TRANSFER_BATCH,
     Account,
     Api,
 )
@@ -158,6 +159,22 @@ TRIES: dict[str, list[Try]] = {
                 )
             },
         ),
+    ],
+    "transferBatch": [
+        Try(
+            mode.lower(),
+            TRANSFER_BATCH,
+            lambda theirs, me, mode=mode: {  # type: ignore[misc]
+                "input": {
+                    "mode": mode,
+                    "transfers": [
+                        money(sourceWalletId=theirs.wallet, targetWalletId=me.wallet_id),
+                        money(sourceWalletId=me.wallet_id, targetWalletId=Things().wallet),
+                    ],
+                }
+            },
+        )
+        for mode in ("ATOMIC", "INDEPENDENT")
     ],
 }
 

@@ -27,7 +27,7 @@ from wallet.services.ledger import (
     Outcome,
     WalletUnavailableError,
 )
-from wallet.services.transfers import Note, topup, transfer
+from wallet.services.transfers import Note, TransferOrder, topup, transfer
 
 BIGINT_MAX_EUR = "92233720368547758.07 EUR"
 
@@ -51,15 +51,14 @@ class Payer:
         note: Note | None = None,
     ) -> Outcome:
         """Transfer 1.00 EUR, but for what a test changes."""
-        return await transfer(
-            self.ledger,
-            actor=self.actor,
+        order = TransferOrder(
             source_id=source_id or self.source_id,
             target_id=target_id or self.target_id,
             amount_minor=amount_minor,
             currency=currency,
             note=note or Note(idempotency_key=uuid4().hex),
         )
+        return await transfer(self.ledger, order, actor=self.actor)
 
     async def topup(
         self,

@@ -49,9 +49,22 @@ _MOVED = f"""
     ... on LimitExceeded {{ failed: {_RECORDED} }}
 """
 TOPUP = f"mutation Topup($input: TopupInput!) {{ topup(input: $input) {{ {_MOVED} }} }}"
+_TRANSFERRED = f"""
+    {_MOVED} ... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}
+"""
 TRANSFER = f"""
-mutation Transfer($input: TransferInput!) {{ transfer(input: $input) {{ {_MOVED}
-    ... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }} }} }}
+mutation Transfer($input: TransferInput!) {{ transfer(input: $input) {{ {_TRANSFERRED} }} }}
+"""
+_CAUSE = f"""
+    __typename code message retryable ... on InvalidInput {{ field }} ... on NotFound {{ field }}
+    ... on CurrencyMismatch {{ expected }} ... on WalletUnavailable {{ status failed: {_RECORDED} }}
+    ... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}
+"""
+TRANSFER_BATCH = f"""
+mutation TransferBatch($input: TransferBatchInput!) {{ transferBatch(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on BatchRejected {{ index cause {{ {_CAUSE} }} }}
+    ... on TransferBatchPayload {{ results {{ {_TRANSFERRED} }} }} }} }}
 """
 WALLET = f"query Wallet($id: ID!) {{ wallet(id: $id) {{ {_WALLET} }} }}"
 OPERATION = f"query Operation($id: ID!) {{ operation(id: $id) {{ {_OPERATION} }} }}"
@@ -175,6 +188,10 @@ class Api:
                 **more,
             },
         )
+
+    async def transfer_batch(self, transfers: list[dict[str, Any]], *, mode: str = "ATOMIC") -> Any:
+        """Send a batch of the inputs of transfers."""
+        return await self.run(TRANSFER_BATCH, input={"transfers": transfers, "mode": mode})
 
     async def open_wallet(self, *, currency: str = "EUR", **more: Any) -> Any:
         """Open a further wallet; *more* are further fields of the input."""

@@ -13,7 +13,7 @@ from wallet.services.actors import Actor
 from wallet.services.database import Connection, fetch, run_transaction
 from wallet.services.ledger import Ledger, Outcome, WalletRecord
 from wallet.services.sessions import authenticate, open_session
-from wallet.services.transfers import Note, topup, transfer
+from wallet.services.transfers import Note, TransferOrder, topup, transfer
 from wallet.services.wallets import find_wallet, open_in_transaction
 
 # The hash of no password: these users never log in, and hashing is slow on purpose.
@@ -94,15 +94,14 @@ class Factory:
     ) -> Outcome:
         """Transfer money such as "12.50 EUR"."""
         amount, currency = money.split()
-        return await transfer(
-            ledger or self._ledger,
-            actor=actor,
+        order = TransferOrder(
             source_id=source_id,
             target_id=target_id,
             amount_minor=check_money(amount, currency),
             currency=currency,
             note=Note(idempotency_key=key or uuid4().hex),
         )
+        return await transfer(ledger or self._ledger, order, actor=actor)
 
     async def balance_minor(self, actor: Actor, wallet_id: UUID) -> int:
         """Read a wallet's balance, in minor units."""

@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 from strawberry.types.nodes import Selection
 
-from wallet.core.errors import ForbiddenError, NotFoundError
+from wallet.core.errors import ForbiddenError, InvalidInputError, NotFoundError
 from wallet.core.ids import find_id
 from wallet.core.inputs import (
     LABEL_LENGTH_MAX,
@@ -14,7 +14,13 @@ from wallet.core.inputs import (
     check_idempotency_key,
     check_optional_text,
 )
-from wallet.schema.context import Info
+from wallet.schema.batches import (
+    TransferBatchInput,
+    TransferBatchPayload,
+    TransferBatchResult,
+)
+from wallet.schema.context import Context, Info
+from wallet.schema.errors import show_refusal
 from wallet.schema.operations import Operation
 from wallet.schema.optional import given
 from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult
@@ -27,9 +33,10 @@ from wallet.schema.transfers import (
     read_note,
 )
 from wallet.schema.wallets import Wallet
-from wallet.services import transfers, wallets
+from wallet.services import batches, transfers, wallets
 from wallet.services.actors import Actor
 from wallet.services.ledger import Outcome
+from wallet.services.transfers import TransferOrder
 
 
 async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  # noqa: A002
@@ -69,16 +76,48 @@ async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
 async def transfer(info: Info, input: TransferInput) -> TransferResult:  # noqa: A002
     """Move money from one of the viewer's wallets into any other."""
     actor = await info.context.get_actor()
-    outcome = await transfers.transfer(
-        info.context.services.ledger,
-        actor=actor,
-        source_id=_read_wallet_id(input.source_wallet_id, field="source_wallet_id"),
-        target_id=_read_wallet_id(input.target_wallet_id, field="target_wallet_id"),
-        amount_minor=input.amount.read(),
-        currency=input.amount.currency,
-        note=read_note(input),
+    order = _read_order(input)
+    return _payload(
+        await transfers.transfer(info.context.services.ledger, order, actor=actor), actor
     )
-    return _payload(outcome, actor)
+
+
+async def transfer_batch(info: Info, input: TransferBatchInput) -> TransferBatchResult:  # noqa: A002
+    """Carry out many transfers at once, all or none, or each on its own."""
+    actor = await info.context.get_actor()
+    outcomes = await batches.transfer_batch(
+        info.context.services.ledger,
+        [_try_to_read_order(item) for item in input.transfers],
+        actor=actor,
+        mode=input.mode,
+    )
+    return TransferBatchPayload(
+        results=[_result(outcome, actor, info.context) for outcome in outcomes]
+    )
+
+
+def _result(outcome: Outcome, actor: Actor, context: Context) -> TransferResult:
+    if outcome.error is None:
+        return _payload(outcome, actor)
+    # The union has a place for all that a transfer is refused with.
+    return show_refusal(outcome.error, context)  # type: ignore[return-value]
+
+
+def _read_order(input_: TransferInput) -> TransferOrder:
+    return TransferOrder(
+        source_id=_read_wallet_id(input_.source_wallet_id, field="source_wallet_id"),
+        target_id=_read_wallet_id(input_.target_wallet_id, field="target_wallet_id"),
+        amount_minor=input_.amount.read(),
+        currency=input_.amount.currency,
+        note=read_note(input_),
+    )
+
+
+def _try_to_read_order(input_: TransferInput) -> TransferOrder | batches.Unreadable:
+    try:
+        return _read_order(input_)
+    except (InvalidInputError, NotFoundError) as error:
+        return error
 
 
 async def _refuse_foreign_statement(info: Info, actor: Actor, wallet_id: UUID) -> None:

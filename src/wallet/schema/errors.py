@@ -162,6 +162,21 @@ class Busy(Error):
     """Try again."""
 
 
+@strawberry.type(description="ATOMIC only: nothing moved; one transfer stood in the way.")
+class BatchRejected(Error):
+    """All or none, and so none."""
+
+    index: int = strawberry.field(
+        description="The place of the first transfer that stood in the way, from 0."
+    )
+    cause: Error = strawberry.field(description="Why it did; no attempt is on record.")
+
+    @classmethod
+    def of(cls, error: ledger.BatchRejectedError, context: Context) -> Self:  # type: ignore[override]
+        """Show which transfer it was, and why."""
+        return cls(**_common(error), index=error.index, cause=show_refusal(error.cause, context))
+
+
 @strawberry.type(description="Too many attempts.")
 class RateLimited(Error):
     """Too often."""
@@ -200,21 +215,29 @@ class _Refusal:
         return self._show(exception, info.context)
 
 
+_ERROR_TYPES: dict[type[errors.WalletError], type[Error]] = {
+    errors.InvalidInputError: InvalidInput,
+    errors.NotFoundError: NotFound,
+    errors.EmailTakenError: EmailTaken,
+    errors.InvalidCredentialsError: InvalidCredentials,
+    errors.SessionExpiredError: SessionExpired,
+    ledger.InsufficientFundsError: InsufficientFunds,
+    ledger.CurrencyMismatchError: CurrencyMismatch,
+    ledger.WalletUnavailableError: WalletUnavailable,
+    ledger.LimitExceededError: LimitExceeded,
+    ledger.BatchRejectedError: BatchRejected,
+    errors.IdempotencyConflictError: IdempotencyConflict,
+    errors.BusyError: Busy,
+    errors.RateLimitedError: RateLimited,
+    errors.ForbiddenError: Forbidden,
+}
+
 EXCEPTION_HANDLERS: list[ExceptionHandler[Any, Any]] = [
     _Refusal(exception_type, error_type, error_type.of)
-    for exception_type, error_type in (
-        (errors.InvalidInputError, InvalidInput),
-        (errors.NotFoundError, NotFound),
-        (errors.EmailTakenError, EmailTaken),
-        (errors.InvalidCredentialsError, InvalidCredentials),
-        (errors.SessionExpiredError, SessionExpired),
-        (ledger.InsufficientFundsError, InsufficientFunds),
-        (ledger.CurrencyMismatchError, CurrencyMismatch),
-        (ledger.WalletUnavailableError, WalletUnavailable),
-        (ledger.LimitExceededError, LimitExceeded),
-        (errors.IdempotencyConflictError, IdempotencyConflict),
-        (errors.BusyError, Busy),
-        (errors.RateLimitedError, RateLimited),
-        (errors.ForbiddenError, Forbidden),
-    )
+    for exception_type, error_type in _ERROR_TYPES.items()
 ]
+
+
+def show_refusal(error: errors.WalletError, context: Context) -> Error:
+    """Show a refusal that is part of an answer, and not raised."""
+    return _ERROR_TYPES[type(error)].of(error, context)

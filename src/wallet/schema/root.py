@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 from wallet.core.logging import note
 from wallet.resolvers import accounts, queries, transfers
 from wallet.schema.accounts import User
+from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
 from wallet.schema.limits import ParseWithinLimits
 from wallet.schema.nodes import Node
@@ -87,6 +88,10 @@ class Mutation:
     transfer: TransferResult = strawberry.mutation(
         resolver=transfers.transfer,
         description="Move money from one of the viewer's wallets into any other.",
+    )
+    transfer_batch: TransferBatchResult = strawberry.mutation(
+        resolver=transfers.transfer_batch,
+        description="Carry out up to 1000 transfers, all or none, or each on its own.",
     )
 
 

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from wallet.core.errors import ForbiddenError, InvalidInputError, NotFoundError
+from wallet.core.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    WalletError,
+)
 from wallet.core.ids import new_id, world_wallet_id
 from wallet.core.settings import Funding
 from wallet.models import OperationKind
@@ -27,25 +32,70 @@ class Note:
     metadata: str | None = None
 
 
-async def transfer(
-    ledger: Ledger,
-    *,
-    actor: Actor,
-    source_id: UUID,
-    target_id: UUID,
-    amount_minor: int,
-    currency: str,
-    note: Note,
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOrder:
     """
-    Move *amount_minor* from *source_id* to *target_id*, once.
+    Who pays whom, and how much.
+
+    Attributes:
+        amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
+    """
+
+    source_id: UUID
+    target_id: UUID
+    amount_minor: int
+    currency: str
+    note: Note
+
+    def to_posting(self, actor: Actor) -> Posting:
+        """
+        Return the posting that carries it out for *actor*.
+
+        Raises:
+            InvalidInputError: Both sides are the same wallet.
+        """
+        if self.source_id == self.target_id:
+            raise InvalidInputError(
+                "Source and target are the same wallet.", field=("target_wallet_id",)
+            )
+        return Posting(
+            operation_id=new_id(),
+            kind=OperationKind.TRANSFER,
+            actor_id=actor.user_id,
+            wallet_id=self.source_id,
+            owner_id=actor.user_id,
+            source_id=self.source_id,
+            target_id=self.target_id,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            legs=(Leg(self.source_id, -self.amount_minor), Leg(self.target_id, self.amount_minor)),
+            idempotency_key=self.note.idempotency_key,
+            request_hash=hash_request(
+                OperationKind.TRANSFER,
+                self.source_id,
+                self.target_id,
+                self.amount_minor,
+                self.currency,
+                self.note.description,
+                self.note.metadata,
+            ),
+            description=self.note.description,
+            metadata=self.note.metadata,
+        )
+
+    @property
+    def fields(self) -> dict[UUID, tuple[str, ...]]:
+        """Where in the input each wallet stands."""
+        return {self.source_id: ("source_wallet_id",), self.target_id: ("target_wallet_id",)}
+
+
+async def transfer(ledger: Ledger, order: TransferOrder, *, actor: Actor) -> Outcome:
+    """
+    Move the order's amount from its source to its target, once.
 
     Atomic: both entries commit, or neither does. What the ledger's rules
     refuse (conflict, currency, status, funds, limit) is raised; where the
     attempt is on record, the error carries the FAILED operation.
-
-    Args:
-        amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
 
     Raises:
         InvalidInputError: Both sides are the same wallet.
@@ -53,37 +103,7 @@ async def transfer(
         WalletError: Any other refusal of the ledger; see ``decide``.
         BusyError: Others held the wallets for the whole wait. Nothing moved.
     """
-    if source_id == target_id:
-        raise InvalidInputError(
-            "Source and target are the same wallet.", field=("target_wallet_id",)
-        )
-    outcome = await ledger.post(
-        Posting(
-            operation_id=new_id(),
-            kind=OperationKind.TRANSFER,
-            actor_id=actor.user_id,
-            wallet_id=source_id,
-            owner_id=actor.user_id,
-            source_id=source_id,
-            target_id=target_id,
-            amount_minor=amount_minor,
-            currency=currency,
-            legs=(Leg(source_id, -amount_minor), Leg(target_id, amount_minor)),
-            idempotency_key=note.idempotency_key,
-            request_hash=hash_request(
-                OperationKind.TRANSFER,
-                source_id,
-                target_id,
-                amount_minor,
-                currency,
-                note.description,
-                note.metadata,
-            ),
-            description=note.description,
-            metadata=note.metadata,
-        )
-    )
-    return _completed(outcome, {source_id: ("source_wallet_id",), target_id: ("target_wallet_id",)})
+    return _completed(await ledger.post(order.to_posting(actor)), order.fields)
 
 
 async def topup(
@@ -146,8 +166,13 @@ async def topup(
 
 def _completed(outcome: Outcome, fields: dict[UUID, tuple[str, ...]]) -> Outcome:
     """Return an outcome in which money moved; raise what the ledger refused."""
-    if isinstance(outcome.error, WalletNotFoundError):
-        raise NotFoundError(outcome.error.message, field=fields[outcome.error.wallet_id])
     if outcome.error is not None:
-        raise outcome.error
+        raise with_field(outcome.error, fields)
     return outcome
+
+
+def with_field(error: WalletError, fields: dict[UUID, tuple[str, ...]]) -> WalletError:
+    """Say of a wallet that the ledger did not find where in the input it stands."""
+    if isinstance(error, WalletNotFoundError):
+        return NotFoundError(error.message, field=fields[error.wallet_id])
+    return error
