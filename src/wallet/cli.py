@@ -23,6 +23,9 @@ SHUTDOWN_TIMEOUT_S = 10
 KEEP_ALIVE_S = 75
 """Longer than balancers keep an idle connection: they, and not we, are to close it first."""
 
+WORKER_START_TIMEOUT_S = 30
+"""How long a new worker may take to be ready, or a busy one to answer its supervisor."""
+
 CONNECTIONS_MAX = 1_000
 """Most connections of one process; beyond that, 503 at once."""
 
@@ -43,7 +46,12 @@ def dev() -> None:
 
 @main.command()
 def serve() -> None:
-    """Serve the API; settings are environment variables."""
+    """
+    Serve the API; settings are environment variables.
+
+    SIGTERM ends it: requests under way are answered first. With WORKERS above
+    1, SIGHUP replaces the workers one by one, and nobody is turned away.
+    """
     import uvicorn
 
     settings = _settings()
@@ -61,6 +69,7 @@ def serve() -> None:
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_worker_healthcheck=WORKER_START_TIMEOUT_S,
     )
 
 

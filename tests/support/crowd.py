@@ -80,6 +80,7 @@ class Crowd:
         refused: The keys of those for which there was not enough money.
         obstacles: How often each of the tolerated codes was met.
         problems: What must never be seen.
+        tries_max: How often the payment was sent that had to be sent most often.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Crowd:
         self.refused: set[str] = set()
         self.obstacles: Counter[str] = Counter()
         self.problems: list[object] = []
+        self.tries_max = 0
 
     @property
     def answered(self) -> int:
@@ -155,6 +157,7 @@ class Crowd:
                     payment, client, is_first=tries == 0
                 ):
                     tries += 1
+                    self.tries_max = max(self.tries_max, tries + 1)
                     # What people do when they are told to try again.
                     await asyncio.sleep(self._random.uniform(0.05, 0.25))
 

@@ -22,6 +22,17 @@ def find_processes(folder: Path) -> list[int]:
     return found
 
 
+def find_workers(supervisor: int) -> set[int]:
+    """Return the processes that serve under a supervisor."""
+    path = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+    return {
+        int(child)
+        for child in path.read_text().split()
+        # Beside them there is one that tidies up behind multiprocessing.
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    }
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until *condition* holds, which must be soon."""
     assert wait_until(condition, wait_s=WAIT_S), "it did not come about"
