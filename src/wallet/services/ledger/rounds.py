@@ -43,6 +43,12 @@ _LOCK_PAUSE_MIN_MS = 3.0
 _LOCK_PAUSE_MAX_MS = 40.0
 _LOCK_PAUSE_GROWTH = 1.3
 
+_TIMER_ERROR_S = 0.001
+"""
+How much too early a timer may fire: uvloop rounds to whole milliseconds. Who is
+woken before it is time stays where it is, and nobody would wake it again.
+"""
+
 log = get_logger(__name__)
 
 
@@ -291,7 +297,7 @@ class Ledger:
                 job.fail(BusyError())
         self._queue.put_back([job for job in jobs if not job.answer.done()], not_before=not_before)
         self._expire_later()
-        loop.call_at(not_before, self._wake)
+        loop.call_at(not_before + _TIMER_ERROR_S, self._wake)
 
     async def _carry_out(self, jobs: list[Job], started: float) -> None:
         """Carry out jobs together; where that fails, one by one: none takes others along."""
