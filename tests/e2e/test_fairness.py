@@ -4,7 +4,6 @@ import asyncio
 from itertools import count
 from uuid import UUID
 
-
 from tests.e2e.conftest import StartServer
 from tests.support.api import Account
 from tests.support.guests import Guests
