@@ -151,6 +151,17 @@ class TestLockAndRead:
         assert found.operation.id == written.id
         assert found.balance_after_minor == 0
 
+    @pytest.mark.parametrize("order", [1, -1])
+    async def test_key_that_comes_with_other_input_as_well(self, pair: Pair, order: int) -> None:
+        """The wallet is the one of the request that the key was used for, not of the other one."""
+        posting = _posting(pair, key="known")
+        written = (await _carry_out(posting)).operations[0]
+        conflict = replace(posting, wallet_id=pair.target_id, request_hash=bytes(32))
+
+        page = await _read(*[posting, conflict][::order])
+
+        assert page.known == {(pair.ada.user_id, "known"): KnownOperation(written, 750, 0)}
+
     async def test_finds_a_failure_with_its_reason(self, pair: Pair) -> None:
         """What a replay needs to say the same again."""
         posting = _posting(pair, amount_minor=9_999, key="known")

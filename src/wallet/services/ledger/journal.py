@@ -46,11 +46,12 @@ WITH locked AS MATERIALIZED (
            operation.error_details, operation.idempotency_key, operation.request_hash,
            operation.created_at AS operation_created_at, operation.completed_at,
            entry.balance_after_minor, entry.held_after_minor
-      FROM unnest($2::uuid[], $3::text[], $4::uuid[])
-           AS asked (actor_id, idempotency_key, wallet_id)
+      FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::bytea[])
+           AS asked (actor_id, idempotency_key, wallet_id, request_hash)
       JOIN operations AS operation USING (actor_id, idempotency_key)
       LEFT JOIN entries AS entry
         ON entry.operation_id = operation.id AND entry.wallet_id = asked.wallet_id
+       AND operation.request_hash = asked.request_hash
 )
 SELECT locked.*, known.*, clock_timestamp() AS read_at
   FROM locked FULL JOIN known ON FALSE
@@ -112,14 +113,15 @@ async def lock_and_read(connection: Connection, postings: Sequence[Posting]) -> 
             [posting.actor_id for posting in keyed],
             [posting.idempotency_key for posting in keyed],
             [posting.wallet_id for posting in keyed],
+            [posting.request_hash for posting in keyed],
         ],
     )
     wallets = {row["id"]: _wallet_of(row) for row in rows if row["id"] is not None}
-    known = {
-        (row["actor_id"], row["idempotency_key"]): _known_of(row, wallets)
-        for row in rows
-        if row["operation_id"] is not None
-    }
+    # A key that is asked for with other input as well has a row for each, and an
+    # entry in the row of the request that it was used for: that one comes last.
+    found = [row for row in rows if row["operation_id"] is not None]
+    found.sort(key=lambda row: row["balance_after_minor"] is not None)
+    known = {(row["actor_id"], row["idempotency_key"]): _known_of(row, wallets) for row in found}
     # Without any row there is no wallet to write to, and nobody asks for the time.
     return Page(wallets, known, max((row["read_at"] for row in rows), default=_NEVER))
 
@@ -204,5 +206,5 @@ def _known_of(row: Row, wallets: dict[UUID, WalletRecord]) -> KnownOperation:
         created_at=row["operation_created_at"],
         completed_at=row["completed_at"],
     )
-    # Another request's wallet has no entry of this operation; its hash differs, so nobody asks.
+    # Without an entry the key was asked for with other input: a conflict, which shows no wallet.
     return KnownOperation(operation, row["balance_after_minor"] or 0, row["held_after_minor"] or 0)
