@@ -20,7 +20,8 @@ from wallet.core.logging import begin_request, get_logger
 from wallet.core.metrics import LOCK_OUTAGES, OPERATIONS, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
 from wallet.core.settings import LockOutage
 from wallet.services.database import Connection, run_transaction
-from wallet.services.ledger.decide import decide
+from wallet.services.ledger.decide import Decision, decide
+from wallet.services.ledger.errors import BatchRejectedError
 from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Job, Queue
@@ -335,11 +336,19 @@ async def _transact(jobs: Sequence[Job]) -> list[Outcome]:
 
 
 async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outcome]:
-    page = await lock_and_read(connection, [posting for work in works for posting in work.postings])
-    decision = decide(page.wallets, page.known, works, now=page.read_at)
+    decision = await _decide(connection, works)
+    if any(isinstance(outcome.error, BatchRejectedError) for outcome in decision.outcomes):
+        # A key that was used while we waited for a row is missed, and a rejected batch
+        # writes nothing that its unique key would refuse: with the rows in hand, look again.
+        decision = await _decide(connection, works)
     if decision.operations:
         await write(connection, decision)
     return decision.outcomes
+
+
+async def _decide(connection: Connection, works: Sequence[Work]) -> Decision:
+    page = await lock_and_read(connection, [posting for work in works for posting in work.postings])
+    return decide(page.wallets, page.known, works, now=page.read_at)
 
 
 def _answer(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> None:
