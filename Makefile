@@ -19,7 +19,7 @@ $(shell test -x $(RUN) || rm -f $(VENV)/.servers $(VENV)/.development $(VENV)/.p
 
 .PHONY: help
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.servers $(VENV)/.package $(ASSETS_STAMP)  ## Install all that `run` needs (PYTHON=… chooses the Python)
@@ -50,6 +50,14 @@ check: setup $(VENV)/.development  ## Check style, types, imports, and the schem
 	@$(RUN) -m wallet schema --check
 	@$(RUN) -m wallet makemigrations --check
 
+.PHONY: bench
+bench: setup $(VENV)/.development  ## Compare with plain SQL and with a naive version, about 20 minutes (needs wrk)
+	@exec $(RUN) -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup $(VENV)/.development  ## The same, smaller and shorter: under two minutes
+	@exec $(RUN) -m bench --quick $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.development  ## Format the code and mend what can be mended
 	@$(RUN) -m ruff check --quiet --fix-only .
@@ -57,6 +65,7 @@ format: $(VENV)/.development  ## Format the code and mend what can be mended
 
 # Names, versions and hashes, and never from where: that is each machine's own affair.
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--fork-strategy fewest \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
 .PHONY: lock
@@ -80,7 +89,7 @@ image:  ## Build the container image wallet:latest
 clean:  ## Remove what was installed and built; the data in .dev stays
 	@rm -rf $(VENV) $(GRAPHIQL)/assets build dist htmlcov .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that fits; python3 is asked first, since that is the one people mean.
 $(RUN):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from wallet.core.errors import InvalidInputError, NotFoundError, WalletError
+from wallet.core.errors import BusyError, InvalidInputError, NotFoundError, WalletError
 from wallet.services.actors import Actor
 from wallet.services.ledger import BatchRejectedError, Ledger, Outcome, Posting
 from wallet.services.transfers import TransferOrder, with_field
@@ -43,8 +43,8 @@ async def transfer_batch(
     Raises:
         InvalidInputError: There is no item, or there are too many.
         BatchRejectedError: ATOMIC only: the first item that stood in the way. One
-            that cannot be read comes before what the ledger refuses.
-        BusyError: ATOMIC only: others held the wallets for the whole wait.
+            that cannot be read comes before what the ledger refuses. Busy, where
+            others held the wallets for the whole wait, is told of the first item.
         ServiceUnavailableError: The outcome of some is unknown; their keys tell it.
     """
     if not 1 <= len(items) <= BATCH_LENGTH_MAX:
@@ -76,6 +76,9 @@ async def _transfer_all(
             raise BatchRejectedError(index=index, cause=_at(index, posting))
     try:
         return await ledger.post_batch([p for p in postings if isinstance(p, Posting)])
+    except BusyError as error:
+        # Which of its wallets others held, the gate does not tell.
+        raise BatchRejectedError(index=0, cause=error) from None
     except BatchRejectedError as error:
         cause = _explain(error.index, items[error.index], error.cause)
         raise BatchRejectedError(index=error.index, cause=cause) from None
