@@ -26,6 +26,7 @@ from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.redis import connect
+from wallet.services.token_memory import TokenMemory
 
 GRAPHQL_PATH = "/graphql"
 BODY_BYTES_MAX = 1024 * 1024
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             lock_outage=settings.lock_outage,
         ),
         limiter=RateLimiter(client, enabled=bool(settings.rate_limits)),
+        memory=TokenMemory(),
     )
     app = Starlette(
         routes=_routes(services),
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 @asynccontextmanager
 async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[None]:
-    async with connected(services.settings):
+    async with connected(services.settings), services.memory.watching():
         try:
             yield
         finally:
