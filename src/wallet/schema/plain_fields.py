@@ -1,5 +1,5 @@
 """
-Plain fields: an attribute of an object, as it is or as a scalar writes it.
+Plain fields: an attribute of an object, as a scalar or an enum writes it.
 
 Nine of ten fields of an answer are plain. For these the way through a resolver,
 its info and the completion of its value is one attribute and one call.
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphql import (
-    GraphQLField,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -22,10 +21,9 @@ from graphql import (
 from strawberry.types.field import StrawberryField
 
 Reader = Callable[[Any], Any]
-"""Takes an object and returns the field's value as it is answered, or NOT_PLAIN."""
 
 PlainFields = Mapping[str, Mapping[str, Reader]]
-"""The readers of plain fields, by the names of type and field."""
+"""The readers of a schema's plain fields, by the names of type and field."""
 
 NOT_PLAIN = object()
 """What a reader answers when there is more to say: the long way knows how to say it."""
@@ -34,7 +32,7 @@ _DEFINITION = "strawberry-definition"
 
 
 def find_plain_fields(schema: GraphQLSchema) -> PlainFields:
-    """Return readers for all fields of *schema* that are plain."""
+    """Return the readers of all fields of *schema* that are plain."""
     return {
         type_.name: _readers_of(type_)
         for type_ in schema.type_map.values()
@@ -46,20 +44,18 @@ def _readers_of(type_: GraphQLObjectType) -> dict[str, Reader]:
     readers: dict[str, Reader] = {"__typename": lambda _source: type_.name}
     for name, field in type_.fields.items():
         definition = field.extensions.get(_DEFINITION)
-        if isinstance(definition, StrawberryField) and definition.is_basic_field:
-            reader = _reader_of(field, definition.python_name)
-            if reader is not None:
-                readers[name] = reader
+        leaf = get_nullable_type(field.type)
+        if (
+            isinstance(definition, StrawberryField)
+            and definition.is_basic_field
+            and is_leaf_type(leaf)
+        ):
+            required = is_non_null_type(field.type)
+            readers[name] = _reader(definition.python_name, leaf, required=required)
     return readers
 
 
-def _reader_of(field: GraphQLField, attribute: str) -> Reader | None:
-    required = is_non_null_type(field.type)
-    type_ = get_nullable_type(field.type)
-    return _read_leaf(attribute, type_, required=required) if is_leaf_type(type_) else None
-
-
-def _read_leaf(attribute: str, type_: GraphQLLeafType, *, required: bool) -> Reader:
+def _reader(attribute: str, type_: GraphQLLeafType, *, required: bool) -> Reader:
     write = type_.coerce_output_value
 
     def read(source: Any) -> Any:  # noqa: ANN401

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from wallet.resolvers import accounts, queries, transfers
 from wallet.schema.accounts import User
 from wallet.schema.errors import EXCEPTION_HANDLERS
+from wallet.schema.inputs import quicken_inputs
 from wallet.schema.nodes import Node
 from wallet.schema.operations import Operation
 from wallet.schema.results import (
@@ -80,10 +81,12 @@ class Mutation:
 
 def make_schema() -> strawberry.Schema:
     """Build the schema; the view executes its documents, within limits."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         types=[User, Wallet, Operation],
         exception_handlers=EXCEPTION_HANDLERS,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    quicken_inputs(schema)
+    return schema
