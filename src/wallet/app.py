@@ -8,33 +8,32 @@ from typing import Any
 import redis.asyncio as redis
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallet.core.logging import configure_logging, get_logger
 from wallet.core.money import declare_assets
 from wallet.core.settings import Settings, load_settings
-from wallet.request_log import RequestLog
+from wallet.request_log import RequestLog, internal_error
 from wallet.schema.context import Services
 from wallet.schema.graphiql.page import graphiql_routes
-from wallet.schema.root import make_schema
 from wallet.schema.view import GraphQLView
 from wallet.services.database import connected, fetch
 from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.redis import connect
+from wallet.services.token_memory import TokenMemory
 
 GRAPHQL_PATH = "/graphql"
-BODY_BYTES_MAX = 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 
 log = get_logger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> ASGIApp:
     """Build the application; the settings come from the environment unless given."""
     settings = settings or load_settings()
     configure_logging(level=settings.log_level, as_json=settings.is_production)
@@ -48,20 +47,36 @@ def create_app(settings: Settings | None = None) -> Starlette:
             lock_outage=settings.lock_outage,
         ),
         limiter=RateLimiter(client, enabled=bool(settings.rate_limits)),
+        memory=TokenMemory(),
     )
-    app = Starlette(
+    others = Starlette(
         routes=_routes(services),
-        middleware=[Middleware(RequestLog)],
         exception_handlers={500: _internal_error},
         lifespan=lambda _app: _lifespan(services, client),
     )
-    app.state.redis = client
-    return app
+    others.state.redis = client
+    return RequestLog(_Front(GraphQLView(services, path=GRAPHQL_PATH), others))
+
+
+class _Front:
+    """
+    Takes GraphQL requests to their view, and all others to Starlette.
+
+    Starlette's layers, each with a request and a way to send of its own, took 0.1 ms.
+    """
+
+    def __init__(self, graphql: ASGIApp, others: ASGIApp) -> None:
+        self._graphql = graphql
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_graphql = scope["type"] == "http" and scope["path"] == GRAPHQL_PATH
+        await (self._graphql if is_graphql else self._others)(scope, receive, send)
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[None]:
-    async with connected(services.settings):
+    async with connected(services.settings), services.memory.watching():
         try:
             yield
         finally:
@@ -70,9 +85,7 @@ async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[No
 
 
 def _routes(services: Services) -> list[BaseRoute]:
-    view = GraphQLView(make_schema(), services, path=GRAPHQL_PATH)
     routes: list[BaseRoute] = [
-        Route(GRAPHQL_PATH, view, max_body_size=BODY_BYTES_MAX),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]
@@ -119,8 +132,4 @@ async def metrics(_request: Request) -> Response:
 
 
 async def _internal_error(_request: Request, _error: Exception) -> Response:
-    """Answer a bug without a word about it; the request's log line has its traceback."""
-    return JSONResponse(
-        {"errors": [{"message": "Internal error.", "extensions": {"code": "INTERNAL"}}]},
-        status_code=500,
-    )
+    return internal_error()

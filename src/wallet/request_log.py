@@ -1,15 +1,15 @@
 """One log line per request, and a request id that client and log share."""
 
+import os
 import re
 import time
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet.core.logging import begin_request, get_logger
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = get_logger(__name__)
@@ -31,24 +31,24 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = Headers(scope=scope).get("x-request-id", "")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid4().hex
+        request_id = _read_request_id(scope)
         begin_request(request_id=request_id)
         started = time.perf_counter()
-        status = 500
+        status = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
             log.exception("request failed")
+            if status is None:
+                await internal_error()(scope, receive, send_with_id)
             raise
         finally:
             level = "debug" if scope["path"] in _PROBES else "info"
@@ -56,6 +56,23 @@ class RequestLog:
                 "request",
                 method=scope["method"],
                 path=scope["path"],
-                status=status,
+                status=status or 500,
                 duration_ms=round((time.perf_counter() - started) * 1000, 1),
             )
+
+
+def _read_request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            if _REQUEST_ID.fullmatch(value):
+                return str(value.decode())
+            break
+    return os.urandom(16).hex()
+
+
+def internal_error() -> Response:
+    """Answer a bug without a word about it; the request's log line has its traceback."""
+    return JSONResponse(
+        {"errors": [{"message": "Internal error.", "extensions": {"code": "INTERNAL"}}]},
+        status_code=500,
+    )

@@ -1,15 +1,19 @@
 """Refreshing sessions and ending them."""
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
 import pytest
 
+from tests.e2e.conftest import StartServer
 from tests.e2e.test_accounts import is_signed_in
 from tests.support.api import LOGOUT, REFRESH, Account, Api
 from tests.support.guests import Guests
 from tests.support.observer import Observer
+from tests.support.servers import ApiServer
+from tests.support.waiting import until
 from wallet.core.ids import find_id
 
 
@@ -98,6 +102,47 @@ class TestRefreshSession:
         assert len(rows) == 1
         assert cleo.refresh_token not in rows[0]["text"]
         assert cleo.refresh_token.encode().hex() not in rows[0]["text"]
+
+
+class TestElsewhere:
+    """What one server has ended, another one remembers for seconds at most."""
+
+    @pytest.fixture
+    def elsewhere(self, start_server: StartServer) -> ApiServer:
+        """A second server on the same database."""
+        return start_server()
+
+    @staticmethod
+    async def until_signed_out(api: Api, account: Account) -> float:
+        """Wait until the account's access token is refused; return how long that took."""
+        started = time.monotonic()
+
+        async def is_signed_out() -> bool:
+            return not await is_signed_in(api, {"accessToken": account.api.access_token or ""})
+
+        await until(is_signed_out)
+        return time.monotonic() - started
+
+    @pytest.mark.parametrize("how", ["logout", "logout everywhere", "reuse"])
+    async def test_is_over_within_seconds(
+        self, how: str, api: Api, guests: Guests, elsewhere: ApiServer
+    ) -> None:
+        """The token is taken by memory there, and refused soon after; another user's is not."""
+        cleo, dora = await guests.create(), await guests.create()
+        there = api.at(elsewhere.url)
+        for account in (cleo, dora, cleo, dora):
+            assert await is_signed_in(there, {"accessToken": account.api.access_token or ""})
+
+        if how == "reuse":
+            await refresh(api, cleo.refresh_token)
+            await refresh(api, cleo.refresh_token)
+        else:
+            await cleo.api.run(LOGOUT, input={"everywhere": how != "logout"})
+
+        assert not await is_signed_in(api, {"accessToken": cleo.api.access_token or ""})
+        # Twice what is promised, for a machine that is busy with other tests.
+        assert await self.until_signed_out(there, cleo) < 6
+        assert await is_signed_in(there, {"accessToken": dora.api.access_token or ""})
 
 
 class TestLogout:

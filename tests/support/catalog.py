@@ -121,6 +121,8 @@ INDEXES = {
     "sessions_user_alive": (
         "INDEX ON sessions (user_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
     ),
+    "sessions_ended": "INDEX ON sessions (ended_at) WHERE (ended_at IS NOT NULL)",
+    "users_operators": "INDEX ON users (id) WHERE ((role)::text = 'OPERATOR'::text)",
 }
 
 TRIGGERS = {

@@ -18,7 +18,7 @@ from tests.support.factories import Pair
 from tests.support.proxy import Proxy, proxy
 from wallet.core.settings import LockOutage, Settings
 from wallet.development.ports import find_free_port
-from wallet.services.database import tortoise_config
+from wallet.services.database import readers_kept, tortoise_config
 from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
 from wallet.services.redis import connect
@@ -29,7 +29,8 @@ async def connected_apart(settings: Settings) -> AsyncIterator[None]:
     """Make a database reachable for the body and the tasks that it starts, and for nobody else."""
     async with TortoiseContext() as context:
         await context.init(config=tortoise_config(settings))
-        yield
+        async with readers_kept(settings):
+            yield
 
 
 @asynccontextmanager

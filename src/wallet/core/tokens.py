@@ -31,6 +31,14 @@ class AccessClaims:
     family_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedToken:
+    """An access token that is ours, and good until *expires_at_s* (seconds since 1970)."""
+
+    claims: AccessClaims
+    expires_at_s: int
+
+
 def issue_access_token(claims: AccessClaims, *, secret_key: str) -> tuple[str, datetime]:
     """Sign an access token; return it with the instant at which it expires."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -49,7 +57,7 @@ def issue_access_token(claims: AccessClaims, *, secret_key: str) -> tuple[str, d
     return token, expires_at
 
 
-def read_access_token(token: str, *, secret_key: str) -> AccessClaims:
+def read_access_token(token: str, *, secret_key: str) -> CheckedToken:
     """
     Check an access token's signature, issuer and expiry, and read it.
 
@@ -67,7 +75,8 @@ def read_access_token(token: str, *, secret_key: str) -> AccessClaims:
             # The clock that signed may be ahead of this one; only the expiry counts.
             options={"require": ["iss", "sub", "sid", "iat", "exp"], "verify_iat": False},
         )
-        return AccessClaims(user_id=UUID(payload["sub"]), family_id=UUID(payload["sid"]))
+        claims = AccessClaims(user_id=UUID(payload["sub"]), family_id=UUID(payload["sid"]))
+        return CheckedToken(claims, expires_at_s=int(payload["exp"]))
     except (jwt.InvalidTokenError, ValueError, AttributeError, TypeError) as error:
         raise InvalidTokenError from error
 

@@ -58,8 +58,9 @@ async def refresh_session(
     input: RefreshSessionInput,  # noqa: A002
 ) -> RefreshSessionResult:
     """Give a session its next tokens."""
+    services = info.context.services
     session = await sessions.refresh_session(
-        input.refresh_token, secret_key=info.context.services.settings.secret_key
+        input.refresh_token, secret_key=services.settings.secret_key, memory=services.memory
     )
     return RefreshSessionPayload(session=Session.of(session))
 
@@ -70,7 +71,9 @@ async def logout(info: Info, input: LogoutInput) -> LogoutResult:  # noqa: A002
         actor = await info.context.get_actor()
     except UnauthenticatedError:
         raise SessionExpiredError from None
-    ended = await sessions.end_sessions(actor, everywhere=input.everywhere)
+    ended = await sessions.end_sessions(
+        actor, everywhere=input.everywhere, memory=info.context.services.memory
+    )
     # What follows in the same request is not signed in any more.
     info.context.actor = None
     return LogoutPayload(sessions_ended=ended)

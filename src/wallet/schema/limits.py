@@ -10,7 +10,6 @@ linear in its length; whatever passes is cheap to validate.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from graphql import (
     DocumentNode,
@@ -23,7 +22,6 @@ from graphql import (
     parse,
 )
 from graphql.language.ast import FloatValueNode, IntValueNode, Node
-from strawberry.extensions import SchemaExtension
 
 LENGTH_MAX = 32 * 1024
 """Longest document, in characters: comments and strings are one token each, however long."""
@@ -46,8 +44,6 @@ FRAGMENTS_MAX = 100
 NUMBER_LENGTH_MAX = 40
 """Longest number, in characters."""
 
-_DOCUMENTS_CACHED_MAX = 512
-
 
 class DocumentTooComplexError(GraphQLError):
     """Raised when a document passes one of the bounds; nothing of it has run."""
@@ -56,19 +52,6 @@ class DocumentTooComplexError(GraphQLError):
         super().__init__(message, extensions={"code": "QUERY_TOO_COMPLEX"})
 
 
-class ParseWithinLimits(SchemaExtension):
-    """Parses each document once and checks it; known documents are answered from a cache."""
-
-    def on_parse(self) -> Iterator[None]:
-        """Hand the execution a document that is within bounds."""
-        text = self.execution_context.query or ""
-        if len(text) > LENGTH_MAX:
-            raise DocumentTooComplexError(f"A document has at most {LENGTH_MAX} characters.")
-        self.execution_context.graphql_document = parse_within_limits(text)
-        yield
-
-
-@lru_cache(maxsize=_DOCUMENTS_CACHED_MAX)
 def parse_within_limits(text: str) -> DocumentNode:
     """
     Parse *text* and check it against the bounds of this module.
@@ -83,13 +66,20 @@ def parse_within_limits(text: str) -> DocumentNode:
     return document
 
 
-def _check_nodes(document: DocumentNode) -> None:
-    """Count what validation compares; look at every node once."""
-    names: Counter[str] = Counter()
-    fragments = 0
+def nodes_of(document: DocumentNode) -> Iterator[Node]:
+    """Yield every node of a document once, in no particular order."""
     waiting: list[Node] = [document]
     while waiting:
         node = waiting.pop()
+        yield node
+        waiting.extend(_children(node))
+
+
+def _check_nodes(document: DocumentNode) -> None:
+    """Count what validation compares."""
+    names: Counter[str] = Counter()
+    fragments = 0
+    for node in nodes_of(document):
         if isinstance(node, FieldNode):
             names[(node.alias or node.name).value] += 1
         elif isinstance(node, IntValueNode | FloatValueNode):
@@ -97,7 +87,6 @@ def _check_nodes(document: DocumentNode) -> None:
                 raise DocumentTooComplexError(f"A number has at most {NUMBER_LENGTH_MAX} digits.")
         elif node.kind in {"fragment_spread", "inline_fragment"}:
             fragments += 1
-        waiting.extend(_children(node))
     if fragments > FRAGMENTS_MAX:
         raise DocumentTooComplexError(f"A document has at most {FRAGMENTS_MAX} fragments.")
     if names and max(names.values()) > SAME_NAME_MAX:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from tortoise import Tortoise
@@ -20,6 +21,7 @@ from tortoise.transactions import in_transaction
 from wallet.core.errors import BusyError, ServiceUnavailableError
 from wallet.core.logging import get_logger
 from wallet.core.settings import Settings
+from wallet.services.readers import Readers
 
 CONNECTION = "default"
 
@@ -60,6 +62,9 @@ _UNREACHABLE = (
 """PostgreSQL is away, going away, or full: whether the last COMMIT took effect is unknown."""
 
 Row = dict[str, Any]
+
+_readers: "WeakKeyDictionary[Connection, Readers]" = WeakKeyDictionary()
+"""The reading connections of each pool; a process has one pool, but for tests."""
 
 T = TypeVar("T")
 
@@ -167,9 +172,22 @@ async def connected(settings: Settings) -> AsyncIterator[TortoiseContext]:
     """
     context = await Tortoise.init(config=tortoise_config(settings), _enable_global_fallback=True)
     try:
-        yield context
+        async with readers_kept(settings):
+            yield context
     finally:
         await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def readers_kept(settings: Settings) -> AsyncIterator[None]:
+    """Keep connections for reading during the body; the rest is for transactions, at least half."""
+    client = get_connection(CONNECTION)
+    readers = Readers(client, kept_max=settings.database_pool_size // 2)
+    _readers[client] = readers
+    try:
+        yield
+    finally:
+        await readers.close()
 
 
 def connection() -> Connection:
@@ -295,4 +313,8 @@ async def fetch(sql: str, *values: object) -> list[Row]:
     """Run one reading statement outside of any transaction and return its rows."""
     # The pool's own wait for a connection has no bound.
     async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-        return await connection().execute_query_dict(sql, list(values))
+        readers = _readers.get(connection())
+        if readers is None:
+            # Inside a transaction after all: it reads what it has written.
+            return await connection().execute_query_dict(sql, list(values))
+        return await readers.fetch(sql, values)

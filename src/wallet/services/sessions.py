@@ -25,6 +25,7 @@ from wallet.core.tokens import (
 from wallet.models.account import Role
 from wallet.services.actors import Actor
 from wallet.services.database import Connection, fetch, run_transaction
+from wallet.services.token_memory import TokenMemory
 
 _OPEN = """
 INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at)
@@ -35,7 +36,7 @@ VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
 # waited for a token's row would not see the successor made in the meantime.
 _LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
 _LOCK_OWNER_OF_HASH = """
-SELECT users.id FROM users
+SELECT sessions.family_id FROM users
   JOIN sessions ON sessions.user_id = users.id
  WHERE sessions.token_hash = $1
    FOR NO KEY UPDATE OF users
@@ -73,7 +74,7 @@ WITH ended AS (
        AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
     RETURNING family_id
 )
-SELECT count(DISTINCT family_id) AS families FROM ended
+SELECT DISTINCT family_id FROM ended
 """
 
 log = get_logger(__name__)
@@ -104,7 +105,9 @@ async def open_session(
     return IssuedSession(access_token, refresh_token, expires_at)
 
 
-async def refresh_session(refresh_token: str, *, secret_key: str) -> IssuedSession:
+async def refresh_session(
+    refresh_token: str, *, secret_key: str, memory: TokenMemory | None = None
+) -> IssuedSession:
     """
     Exchange a refresh token for the next one and a new access token.
 
@@ -116,61 +119,77 @@ async def refresh_session(refresh_token: str, *, secret_key: str) -> IssuedSessi
     """
     token_hash = hash_refresh_token(refresh_token)
 
-    async def exchange(connection: Connection) -> IssuedSession | None:
-        await connection.execute_query_dict(_LOCK_OWNER_OF_HASH, [token_hash])
+    async def exchange(connection: Connection) -> IssuedSession | UUID | None:
+        known = await connection.execute_query_dict(_LOCK_OWNER_OF_HASH, [token_hash])
         rows = await connection.execute_query_dict(_USE, [token_hash])
         if not rows:
             ended, _ = await connection.execute_query(_END_FAMILY_OF_REUSED, [token_hash])
             if ended:
                 log.warning("refresh token reused", sessions_ended=ended)
-            return None
+            return known[0]["family_id"] if known else None
         return await open_session(
             connection, rows[0]["user_id"], secret_key=secret_key, family_id=rows[0]["family_id"]
         )
 
-    session = await run_transaction(exchange)
-    if session is None:
-        raise SessionExpiredError
-    return session
+    exchanged = await run_transaction(exchange)
+    if isinstance(exchanged, IssuedSession):
+        return exchanged
+    # Used, ended or too old: whichever it is, its access tokens are looked at afresh.
+    if memory is not None and exchanged is not None:
+        memory.forget_session(exchanged)
+    raise SessionExpiredError
 
 
-async def authenticate(access_token: str, *, secret_key: str) -> Actor:
+async def authenticate(
+    access_token: str, *, secret_key: str, memory: TokenMemory | None = None
+) -> Actor:
     """
     Return who *access_token* speaks for, as long as its session lives.
+
+    Args:
+        memory: Is told, so that the next request need not ask.
 
     Raises:
         UnauthenticatedError: The token is not valid, or its session has ended.
     """
     try:
-        claims = read_access_token(access_token, secret_key=secret_key)
+        token = read_access_token(access_token, secret_key=secret_key)
     except InvalidTokenError:
         raise UnauthenticatedError from None
-    rows = await fetch(_AUTHENTICATE, claims.user_id, claims.family_id)
+    mark = memory.mark() if memory is not None else 0
+    rows = await fetch(_AUTHENTICATE, token.claims.user_id, token.claims.family_id)
     if not rows:
         raise UnauthenticatedError
     user = rows[0]
-    return Actor(
+    actor = Actor(
         user_id=user["id"],
         email=user["email"],
         role=Role(user["role"]),
         created_at=user["created_at"],
-        family_id=claims.family_id,
+        family_id=token.claims.family_id,
     )
+    if memory is not None:
+        memory.remember(access_token, actor, expires_at_s=token.expires_at_s, since=mark)
+    return actor
 
 
-async def end_sessions(actor: Actor, *, everywhere: bool) -> int:
+async def end_sessions(actor: Actor, *, everywhere: bool, memory: TokenMemory | None = None) -> int:
     """
     End the actor's session, or all of the actor's; return how many ended.
 
-    Access tokens of an ended session are refused from then on.
+    Access tokens of an ended session are refused from then on: at once by the
+    process whose *memory* is given, by the others as soon as they have noticed.
     """
     family_id = None if everywhere else actor.family_id
 
-    async def end(connection: Connection) -> int:
+    async def end(connection: Connection) -> list[UUID]:
         await connection.execute_query_dict(_LOCK_USER, [actor.user_id])
         rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
-        return int(rows[0]["families"])
+        return [row["family_id"] for row in rows]
 
     ended = await run_transaction(end)
-    log.info("logout", sessions_ended=ended)
-    return ended
+    if memory is not None:
+        for forgotten_id in {actor.family_id, *ended}:
+            memory.forget_session(forgotten_id)
+    log.info("logout", sessions_ended=len(ended))
+    return len(ended)

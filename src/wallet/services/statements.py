@@ -43,22 +43,35 @@ _PARTIES = """
 _LINES = """
   FROM entries AS entry
   JOIN operations AS operation ON operation.id = entry.operation_id
- WHERE entry.wallet_id = $1 AND entry.sequence > $2 AND entry.sequence < $3
+ WHERE entry.wallet_id = $1 AND entry.sequence > {low} AND entry.sequence < {high} {filter}
 """
 
 # The rows of the page first, then what they refer to: the limit bounds the joins.
+# What is known of the wallet and of the page is on each row, and on the only one
+# of an empty page, so that a page is one trip.
 _PAGE = """
 WITH page AS MATERIALIZED (
     SELECT entry.sequence, entry.amount_minor, entry.balance_after_minor, operation.id
-    {lines} {filter}
-     ORDER BY entry.sequence {order} LIMIT {limit}
+    {lines}
+     ORDER BY entry.sequence {order} LIMIT {limit} + 1
+), ends AS MATERIALIZED (
+    SELECT coalesce(min(sequence), $2::bigint + 1) AS oldest,
+           coalesce(max(sequence), $3::bigint - 1) AS newest, count(*) > {limit} AS beyond
+      FROM page
+), around AS MATERIALIZED (
+    SELECT ends.beyond, {has_older} AS has_older, {has_newer} AS has_newer FROM ends
 )
-SELECT page.sequence, page.amount_minor, page.balance_after_minor,
-       (SELECT last_sequence FROM wallets WHERE id = $1) AS last_sequence, {columns}
-  FROM page
-  JOIN operations AS operation ON operation.id = page.id {parties}
+SELECT wallet.last_sequence, around.*,
+       page.sequence, page.amount_minor, page.balance_after_minor, {columns}
+  FROM wallets AS wallet
+ CROSS JOIN around
+  LEFT JOIN (page JOIN operations AS operation ON operation.id = page.id {parties}) ON TRUE
+ WHERE wallet.id = $1
  ORDER BY page.sequence DESC
 """
+
+# Where the page has a line too many, it is known without a look.
+_EXISTS = "(({known} AND ends.beyond) OR EXISTS (SELECT {lines}))"
 
 # Who has an entry of it has a part in it; the target of a failed transfer has none.
 _ONE = f"""
@@ -148,38 +161,45 @@ async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
     low = _BEFORE_ALL if range_.before is None else range_.before
     high = _AFTER_ALL if range_.after is None else range_.after
     values: list[Any] = [wallet_id, low, high]
-    sql = _PAGE.format(
-        lines=_LINES,
-        filter=filter_.to_sql(values),
+    rows = await fetch(_page_sql(range_, filter_, values), *values)
+    known = rows[0]
+    lines = [_line(row) for row in rows if row["sequence"] is not None]
+    if known["beyond"]:
+        lines = lines[1:] if range_.from_oldest else lines[:-1]
+    if not filter_.is_empty:
+        return Page(lines, known["has_older"], known["has_newer"], known["last_sequence"])
+    # Sequences have no gaps: what is beyond the page follows from its ends.
+    oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
+    return Page(lines, oldest > 1, newest < known["last_sequence"], known["last_sequence"])
+
+
+def _page_sql(range_: Range, filter_: Filter, values: list[Any]) -> str:
+    """Write the statement of a page, and append the values of its filter to *values*."""
+    conditions = filter_.to_sql(values)
+
+    def exists(low: str, high: str, *, known: bool) -> str:
+        if filter_.is_empty:
+            return "NULL"
+        return _EXISTS.format(
+            known=known, lines=_LINES.format(low=low, high=high, filter=conditions)
+        )
+
+    return _PAGE.format(
+        lines=_LINES.format(low="$2", high="$3", filter=conditions),
         order="ASC" if range_.from_oldest else "DESC",
-        limit=range_.limit + 1,
+        limit=range_.limit,
+        has_older=exists(str(_BEFORE_ALL), "ends.oldest", known=not range_.from_oldest),
+        has_newer=exists("ends.newest", str(_AFTER_ALL), known=range_.from_oldest),
         columns=_OPERATION_COLUMNS,
         parties=_PARTIES,
-    )
-    rows = await fetch(sql, *values)
-    beyond = len(rows) > range_.limit
-    if beyond:
-        rows = rows[1:] if range_.from_oldest else rows[:-1]
-    lines = [_line(row) for row in rows]
-    oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
-    if lines and filter_.is_empty:
-        # Sequences have no gaps: what is beyond the page follows from its ends.
-        last_sequence = rows[0]["last_sequence"]
-        return Page(lines, oldest > 1, newest < last_sequence, last_sequence)
-    return Page(
-        lines,
-        has_older=(beyond and not range_.from_oldest)
-        or await _exists(wallet_id, _BEFORE_ALL, oldest, filter_),
-        has_newer=(beyond and range_.from_oldest)
-        or await _exists(wallet_id, newest, _AFTER_ALL, filter_),
-        last_sequence=rows[0]["last_sequence"] if rows else await _last_sequence(wallet_id),
     )
 
 
 async def count_lines(wallet_id: UUID, filter_: Filter) -> int:
     """Count the lines of a statement that match."""
-    values: list[Any] = [wallet_id, _BEFORE_ALL, _AFTER_ALL]
-    rows = await fetch(f"SELECT count(*) AS lines {_LINES} {filter_.to_sql(values)}", *values)
+    values: list[Any] = [wallet_id]
+    lines = _LINES.format(low=_BEFORE_ALL, high=_AFTER_ALL, filter=filter_.to_sql(values))
+    rows = await fetch(f"SELECT count(*) AS lines {lines}", *values)
     return int(rows[0]["lines"])
 
 
@@ -187,19 +207,6 @@ async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | 
     """Return an operation with an entry in one of the actor's wallets; None for any other."""
     rows = await fetch(_ONE, operation_id, actor.user_id)
     return _operation(rows[0]) if rows else None
-
-
-async def _last_sequence(wallet_id: UUID) -> int:
-    rows = await fetch("SELECT last_sequence FROM wallets WHERE id = $1", wallet_id)
-    return int(rows[0]["last_sequence"])
-
-
-async def _exists(wallet_id: UUID, low: int, high: int, filter_: Filter) -> bool:
-    values: list[Any] = [wallet_id, low, high]
-    rows = await fetch(
-        f"SELECT EXISTS (SELECT {_LINES} {filter_.to_sql(values)}) AS found", *values
-    )
-    return bool(rows[0]["found"])
 
 
 def _texts(values: Sequence[OperationKind] | Sequence[OperationStatus] | None) -> list[str] | None:

@@ -97,11 +97,11 @@ class TestReadAccessToken:
         """What was issued is read back."""
         token, _ = issue_access_token(CLAIMS, secret_key=KEY)
 
-        assert read_access_token(token, secret_key=KEY) == CLAIMS
+        assert read_access_token(token, secret_key=KEY).claims == CLAIMS
 
     def test_this_file_signs_like_ours(self) -> None:
         """The tokens that the tests below change are valid before they are changed."""
-        assert read_access_token(sign(), secret_key=KEY) == CLAIMS
+        assert read_access_token(sign(), secret_key=KEY).claims == CLAIMS
 
     @pytest.mark.parametrize("age_s", [1, 60, 10**9])
     def test_expired(self, age_s: int) -> None:
@@ -112,7 +112,7 @@ class TestReadAccessToken:
         """A token of a process whose clock is ahead is valid: only the expiry counts."""
         token = sign({"iat": datetime.now(UTC) + timedelta(seconds=90)})
 
-        assert read_access_token(token, secret_key=KEY) == CLAIMS
+        assert read_access_token(token, secret_key=KEY).claims == CLAIMS
 
     def test_foreign_key(self) -> None:
         """A token that was signed with another key is refused."""

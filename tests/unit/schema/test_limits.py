@@ -13,10 +13,10 @@ class TestParseWithinLimits:
     """parse_within_limits."""
 
     def test_ordinary_document_passes(self) -> None:
-        """What a client sends is parsed, and parsed once."""
+        """What a client sends is parsed."""
         text = "{ viewer { wallets(first: 3) { edges { node { id } } } } }"
 
-        assert parse_within_limits(text) is parse_within_limits(text)
+        assert parse_within_limits(text) == parse(text)
 
     def test_introspection_passes(self) -> None:
         """GraphiQL's own query is within every bound."""
@@ -55,8 +55,8 @@ class TestParseWithinLimits:
         wide = "{" + "viewer{id}" * limits.SAME_NAME_MAX + "}"
         deep = "{" + "a{" * (limits.DEPTH_MAX - 1) + "b" + "}" * limits.DEPTH_MAX
 
-        assert parse_within_limits(wide) is parse_within_limits(wide)
-        assert parse_within_limits(deep) is parse_within_limits(deep)
+        assert parse_within_limits(wide).definitions
+        assert parse_within_limits(deep).definitions
 
     def test_too_many_tokens_are_a_syntax_error(self) -> None:
         """The parser stops at a bound of its own."""
