@@ -91,7 +91,7 @@ async def _settle(
         token=token,
     )
     found = [find_id("Wallet", id_) for id_ in ids]
-    return read_access_token(token, secret_key=secret_key), [id_ for id_ in found if id_]
+    return read_access_token(token, secret_key=secret_key).claims, [id_ for id_ in found if id_]
 
 
 async def _ask_many(

@@ -310,3 +310,32 @@ class TestIndependent:
         assert kinds(first) == kinds(again) == ["InsufficientFunds", "OperationPayload"]
         assert first["results"][0]["failed"]["status"] == "FAILED"
         assert again["results"][0] == first["results"][0]
+
+
+class TestCost:
+    """A batch counts as what it costs, before any of it runs."""
+
+    PAGES = """
+    mutation Pay($input: TransferBatchInput!) { transferBatch(input: $input) { __typename
+        ... on TransferBatchPayload { results { __typename
+            ... on OperationPayload { wallet { operations(first: 100) { totalCount } } } } } } }
+    """
+    TWICE = """
+    mutation Pay($input: TransferBatchInput!) {
+        a: transferBatch(input: $input) { __typename }
+        b: transferBatch(input: $input) { __typename } }
+    """
+
+    @pytest.mark.parametrize(("document", "length"), [(PAGES, 44), (TWICE, 501)])
+    async def test_too_much_is_refused_before_it_runs(
+        self, payer: Account, payee: Account, observer: Observer, document: str, length: int
+    ) -> None:
+        """The answer's pages count as often as the batch has items; so do two batches."""
+        batch = [pay(payer, payee, "0.01") for _ in range(length)]
+        async with observer.nothing_changes():
+            answer = await payer.api.post(document, input={"transfers": batch})
+
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["QUERY_TOO_COMPLEX"]
+
+        answer = await payer.api.post(document, input={"transfers": batch[:-1]})
+        assert "errors" not in answer, answer

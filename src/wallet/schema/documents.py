@@ -28,7 +28,7 @@ from graphql.language.ast import DirectiveNode
 from strawberry.schema.schema import validate_document
 
 from wallet.schema.limits import LENGTH_MAX, DocumentTooComplexError, nodes_of, parse_within_limits
-from wallet.schema.preflight import asks_for_pages
+from wallet.schema.preflight import has_to_be_checked
 
 _DOCUMENTS_CACHED_MAX = 512
 
@@ -42,7 +42,7 @@ class Plan:
 
     Attributes:
         name: What the log calls it; None when it has no name.
-        asks_for_pages: Whether it is a mutation whose answer has pages in it.
+        is_checked: Whether what it costs depends on the variables, and is checked each time.
         is_fixed: Whether its fields are the same whatever the variables are:
             they are, unless a directive leaves some of them out.
         subfields: The fields of each selection, as they are collected; shared by
@@ -54,7 +54,7 @@ class Plan:
     name: str | None
     fragments: dict[str, FragmentDetails]
     fragment_definitions: dict[str, FragmentDefinitionNode]
-    asks_for_pages: bool
+    is_checked: bool
     is_fixed: bool
     subfields: Subfields = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ def _plans_of(document: DocumentNode) -> tuple[Plan, ...]:
             name=node.name.value if node.name else None,
             fragments=fragments,
             fragment_definitions=definitions,
-            asks_for_pages=asks_for_pages(document, node),
+            is_checked=has_to_be_checked(document, node),
             is_fixed=is_fixed,
         )
         for node in document.definitions

@@ -90,7 +90,7 @@ class GraphQLView:
                 return ExecutionResult(None, list(document.errors))
             if request.operation_name is None and len(document.plans) > 1:
                 return ExecutionResult(None, [GraphQLError(_WHICH_ONE)])
-            if plan.asks_for_pages:
+            if plan.is_checked:
                 check_mutation(plan.document, plan.name, request.variables)
             note(operation_name=plan.name[:_OPERATION_NAME_LENGTH_MAX] if plan.name else None)
             return await self._execution.run(

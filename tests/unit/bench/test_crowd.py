@@ -20,7 +20,8 @@ class TestCrowd:
         Crowd(people, purses).write(tmp_path / "crowd", secret_key=SECRET_KEY)
         lines = [line.split(" ") for line in (tmp_path / "crowd").read_text().splitlines()]
         assert [kind for kind, *_ in lines] == ["person"] * 2 + ["wallet"] * 3
-        assert [read_access_token(token, secret_key=SECRET_KEY) for _, token in lines[:2]] == people
+        read = [read_access_token(token, secret_key=SECRET_KEY) for _, token in lines[:2]]
+        assert [token.claims for token in read] == people
         assert [(int(owner) - 1, find_id("Wallet", id_)) for _, owner, id_ in lines[2:]] == [
             (purse.owner, purse.wallet_id) for purse in purses
         ]

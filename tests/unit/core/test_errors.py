@@ -2,18 +2,28 @@
 
 import pytest
 
-from wallet.core.errors import ErrorCode, RateLimitedError, RequestError, WalletError
-from wallet.services.ledger.errors import RecordedRefusalError
+from wallet.core.errors import (
+    BusyError,
+    ErrorCode,
+    IdempotencyConflictError,
+    RateLimitedError,
+    RequestError,
+    WalletError,
+)
+from wallet.services.ledger.errors import BatchRejectedError, RecordedRefusalError
 
 # What needs no more than to wait, and then the same request again.
 RETRYABLE = {ErrorCode.BUSY, ErrorCode.RATE_LIMITED}
 
+# One is never raised itself, and the other has the code of its cause.
+WITHOUT_CODE = {RecordedRefusalError, BatchRejectedError}
+
 
 def families(base: type[Exception]) -> list[type[Exception]]:
-    """Return all subclasses of *base* that are raised."""
+    """Return all subclasses of *base* that are raised with a code of their own."""
     found = []
     for family in base.__subclasses__():
-        found += [*([family] if family is not RecordedRefusalError else []), *families(family)]
+        found += [*([] if family in WITHOUT_CODE else [family]), *families(family)]
     return found
 
 
@@ -39,6 +49,14 @@ class TestWalletError:
     def test_says_when_it_is_raised(self, family: type[Exception]) -> None:
         """Every class's docstring starts by saying when it is raised."""
         assert (family.__doc__ or "").strip().startswith("Raised ")
+
+    @pytest.mark.parametrize("cause", [BusyError(), IdempotencyConflictError()], ids=repr)
+    def test_rejected_batch_is_what_its_cause_is(self, cause: WalletError) -> None:
+        """It has the code of what stood in its way, and is retryable where that is."""
+        error = BatchRejectedError(index=3, cause=cause)
+
+        assert (error.code, error.retryable) == (cause.code, cause.retryable)
+        assert error.message == f"Nothing moved: transfer 3 was refused. {cause.message}"
 
     def test_message_is_what_it_says(self) -> None:
         """The message for people is the exception's own text."""

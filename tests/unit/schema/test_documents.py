@@ -106,13 +106,14 @@ class TestDocumentReader:
                 fragment A on OperationPayload { wallet { operations { totalCount } } }""",
                 True,
             ),
+            ("mutation { transferBatch(input: {transfers: []}) { __typename } }", True),
         ],
     )
-    def test_knows_which_mutations_ask_for_pages(self, text: str, asks: bool) -> None:  # noqa: FBT001
+    def test_knows_which_mutations_are_checked(self, text: str, asks: bool) -> None:  # noqa: FBT001
         """Only these are looked at again, with their variables."""
         (plan,) = document_reader(make_schema()._schema)(text).plans
 
-        assert plan.asks_for_pages is asks
+        assert plan.is_checked is asks
 
 
 class TestRun:
