@@ -251,12 +251,22 @@ class Ledger:
             for job in passed.jobs:
                 job.fail(error)
         finally:
-            # The answers did not wait for this trip. Only after it are the wallets
-            # the next round's: it finds them free.
-            if passed.locks is not _Locks.NONE:
-                is_held = passed.locks is _Locks.HELD
-                await self._gate.release(passed.wallet_ids, token=token, held=is_held)
+            await self._let_go(passed, token)
+
+    async def _let_go(self, passed: _Pass, token: str) -> None:
+        """Give a round's wallets and locks back; the answers did not wait for it."""
+        if passed.locks is _Locks.HELD:
+            try:
+                await self._gate.release(passed.wallet_ids, token=token)
+            finally:
+                # Only after that trip are they the next round's: it finds them free.
+                self._queue.give_back(passed.wallet_ids)
+        else:
             self._queue.give_back(passed.wallet_ids)
+            if passed.locks is _Locks.UNKNOWN:
+                # A Redis that did not answer once may take its time, and nobody waits for it.
+                self._wake()
+                await self._gate.release(passed.wallet_ids, token=token, held=False)
 
     async def _pass_gate(self, jobs: list[Job], token: str) -> _Pass:
         """Ask once for the locks of each job; those that are refused wait again."""
