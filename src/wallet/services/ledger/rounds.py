@@ -17,9 +17,10 @@ from uuid import UUID
 
 from wallet.core.errors import BusyError, ServiceUnavailableError
 from wallet.core.logging import begin_request, get_logger
-from wallet.core.metrics import LOCK_OUTAGES, OPERATIONS, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
+from wallet.core.metrics import LOCK_OUTAGES, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
 from wallet.core.settings import LockOutage
 from wallet.services.database import Connection, run_transaction
+from wallet.services.ledger.answers import log_answer
 from wallet.services.ledger.decide import Decision, decide
 from wallet.services.ledger.errors import BatchRejectedError
 from wallet.services.ledger.journal import lock_and_read, write
@@ -127,7 +128,10 @@ class Ledger:
         """
         jobs = [self._ask(posting) for posting in postings]
         answers = await asyncio.gather(*(job.answer for job in jobs), return_exceptions=True)
-        return [_hear(job, answer) for job, answer in zip(jobs, answers, strict=True)]
+        # On record first, each of them: one that is unknown does not hide the others.
+        for job, answer in zip(jobs, answers, strict=True):
+            log_answer(job, answer)
+        return [_outcome_of(answer) for answer in answers]
 
     async def post_batch(self, postings: Sequence[Posting]) -> list[Outcome]:
         """
@@ -189,9 +193,9 @@ class Ledger:
         try:
             outcomes = await job.answer
         except (BusyError, ServiceUnavailableError) as error:
-            _log_unanswered(job, error)
+            log_answer(job, error)
             raise
-        _log_outcomes(job, outcomes)
+        log_answer(job, outcomes)
         return outcomes
 
     def _wake(self) -> None:
@@ -247,12 +251,22 @@ class Ledger:
             for job in passed.jobs:
                 job.fail(error)
         finally:
-            # The answers did not wait for this trip. Only after it are the wallets
-            # the next round's: it finds them free.
-            if passed.locks is not _Locks.NONE:
-                is_held = passed.locks is _Locks.HELD
-                await self._gate.release(passed.wallet_ids, token=token, held=is_held)
+            await self._let_go(passed, token)
+
+    async def _let_go(self, passed: _Pass, token: str) -> None:
+        """Give a round's wallets and locks back; the answers did not wait for it."""
+        if passed.locks is _Locks.HELD:
+            try:
+                await self._gate.release(passed.wallet_ids, token=token)
+            finally:
+                # Only after that trip are they the next round's: it finds them free.
+                self._queue.give_back(passed.wallet_ids)
+        else:
             self._queue.give_back(passed.wallet_ids)
+            if passed.locks is _Locks.UNKNOWN:
+                # A Redis that did not answer once may take its time, and nobody waits for it.
+                self._wake()
+                await self._gate.release(passed.wallet_ids, token=token, held=False)
 
     async def _pass_gate(self, jobs: list[Job], token: str) -> _Pass:
         """Ask once for the locks of each job; those that are refused wait again."""
@@ -359,7 +373,7 @@ def _answer(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> None:
         first += job.length
         if job.answer.done():
             # Nobody waits for it any more, so it is on record here.
-            job.context.run(_log_outcomes, job, part)
+            job.context.run(log_answer, job, part)
         else:
             job.answer.set_result(part)
 
@@ -368,33 +382,9 @@ def _wallets_of(jobs: Iterable[Job]) -> list[UUID]:
     return list({wallet_id for job in jobs for wallet_id in job.wallet_ids})
 
 
-def _hear(job: Job, answer: list[Outcome] | BaseException) -> Outcome:
-    """Log one of several answers, and return it where it is one."""
+def _outcome_of(answer: list[Outcome] | BaseException) -> Outcome:
     if isinstance(answer, list):
-        _log_outcomes(job, answer)
         return answer[0]
-    if isinstance(answer, BusyError | ServiceUnavailableError):
-        _log_unanswered(job, answer)
     if isinstance(answer, BusyError):
         return Outcome(operation=None, wallet=None, error=answer)
     raise answer
-
-
-def _log_outcomes(job: Job, outcomes: Iterable[Outcome]) -> None:
-    for posting, outcome in zip(job.work.postings, outcomes, strict=True):
-        result = outcome.error.code.value if outcome.error else "COMPLETED"
-        OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
-        log.info(
-            "operation",
-            kind=posting.kind.value,
-            outcome=result,
-            operation_id=str(outcome.operation.id) if outcome.operation else None,
-            replayed=outcome.replayed,
-        )
-
-
-def _log_unanswered(job: Job, error: BusyError | ServiceUnavailableError) -> None:
-    result = "BUSY" if isinstance(error, BusyError) else "UNKNOWN"
-    for posting in job.work.postings:
-        OPERATIONS.labels(kind=posting.kind.value, outcome=result).inc()
-        log.warning("operation", kind=posting.kind.value, outcome=result)
