@@ -38,7 +38,7 @@ def asks_for_pages(document: DocumentNode, operation: OperationDefinitionNode) -
     """
     Tell whether check_mutation has anything to check, whatever the variables are.
 
-    Most mutations ask for no page; walking them again for each request took 0.1 ms.
+    Most mutations ask for no page; walking a transfer again for each request took 25 µs.
     """
     return operation.operation is OperationType.MUTATION and any(
         isinstance(node, FieldNode) and node.name.value in _CONNECTIONS
