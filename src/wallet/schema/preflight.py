@@ -44,8 +44,8 @@ def has_to_be_checked(document: DocumentNode, operation: OperationDefinitionNode
     """
     Tell whether check_mutation has anything to check, whatever the variables are.
 
-    Most mutations are no batch and ask for no page; to walk them again for each
-    request took 0.1 ms.
+    Most mutations are no batch and ask for no page; to walk a transfer again for
+    each request took 25 µs.
     """
     return operation.operation is OperationType.MUTATION and any(
         isinstance(node, FieldNode) and node.name.value in {*_CONNECTIONS, _BATCH}
