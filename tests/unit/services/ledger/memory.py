@@ -10,9 +10,9 @@ import orjson
 
 from tests.unit.services.ledger.samples import NOW
 from wallet.core.errors import WalletError
-from wallet.services.ledger import Outcome, Posting, WalletRecord
+from wallet.services.ledger import Outcome, WalletRecord
 from wallet.services.ledger.decide import Decision, IdempotencyKey, decide
-from wallet.services.ledger.records import EntryRecord, KnownOperation, OperationRecord
+from wallet.services.ledger.records import EntryRecord, KnownOperation, OperationRecord, Work
 
 
 @dataclass(slots=True)
@@ -35,17 +35,19 @@ class Memory:
             dict(self.wallets), dict(self.known), list(self.operations), list(self.entries)
         )
 
-    def decide(self, *postings: Posting, now: datetime = NOW) -> Decision:
+    def decide(self, *works: Work, now: datetime = NOW) -> Decision:
         """Decide on a round, and write nothing."""
-        return decide(self.wallets, self.known, postings, now=now)
+        return decide(self.wallets, self.known, works, now=now)
 
-    def post(self, *postings: Posting, now: datetime = NOW) -> Decision:
+    def post(self, *works: Work, now: datetime = NOW) -> Decision:
         """Decide on a round, and keep what it writes."""
-        decision = self.decide(*postings, now=now)
+        decision = self.decide(*works, now=now)
         self.wallets |= decision.wallets
         self.operations += decision.operations
         self.entries += decision.entries
-        actors_side = {posting.operation_id: posting.wallet_id for posting in postings}
+        actors_side = {
+            posting.operation_id: posting.wallet_id for work in works for posting in work.postings
+        }
         for operation in decision.operations:
             if operation.idempotency_key is not None:
                 self.known[operation.actor_id, operation.idempotency_key] = self._known_of(
