@@ -14,7 +14,7 @@ from wallet.models import OperationKind, OperationStatus
 from wallet.services.database import is_taken, transaction
 from wallet.services.ledger.decide import Decision, decide
 from wallet.services.ledger.journal import Page, lock_and_read, write
-from wallet.services.ledger.records import KnownOperation, Leg, Posting
+from wallet.services.ledger.records import EntryRecord, KnownOperation, Leg, Posting
 
 
 def _posting(pair: Pair, *, amount_minor: int = 250, key: str | None = None) -> Posting:
