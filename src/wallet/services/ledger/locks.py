@@ -35,7 +35,6 @@ two processes at one hot wallet would not share it::
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from uuid import UUID
 
 import redis.asyncio as redis
@@ -125,7 +124,6 @@ return #held > 0 and redis.call('DEL', unpack(held)) or 0
 """
 
 _GRANTED = ord("1")
-_IDS_CACHED_MAX = 16_384
 
 log = get_logger(__name__)
 
@@ -214,8 +212,4 @@ class Gate:
 
 
 def _text_of(wallet_ids: Iterable[UUID]) -> str:
-    return " ".join([_text_of_one(wallet_id) for wallet_id in wallet_ids])
-
-
-# Each is asked for twice a round, and most come again: 3 µs become 1.
-_text_of_one = lru_cache(maxsize=_IDS_CACHED_MAX)(str)
+    return " ".join([str(wallet_id) for wallet_id in wallet_ids])
