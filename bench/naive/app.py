@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -19,10 +19,16 @@ from bench.naive.schema import schema
 # As many connections to PostgreSQL as a process of the wallet has.
 _POOL_SIZE = 16
 
+_REDIS_CONNECTIONS = 100
+
 
 def create_app() -> Starlette:
     """Build the application; DATABASE_URL, REDIS_URL and SECRET_KEY say the rest."""
-    redis = Redis.from_url(os.environ["REDIS_URL"])
+    # Beyond its hundred connections the library's usual pool raises; this one waits.
+    pool = BlockingConnectionPool.from_url(
+        os.environ["REDIS_URL"], max_connections=_REDIS_CONNECTIONS, timeout=None
+    )
+    redis = Redis.from_pool(pool)
     return Starlette(
         routes=[Route("/graphql", _View(redis)), Route("/readyz", _readyz)],
         lifespan=lambda _app: _lifespan(redis),
