@@ -27,6 +27,7 @@ from tests.support.api import (
     TOPUP,
     TRANSFER,
     TRANSFER_BATCH,
+    WITHDRAW,
     Account,
     Api,
 )
@@ -115,6 +116,9 @@ TRIES: dict[str, list[Try]] = {
         Try("failed", OPERATION, lambda theirs, _: {"id": theirs.failed}),
     ],
     "topup": [Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)})],
+    "withdraw": [
+        Try("wallet", WITHDRAW, lambda theirs, _: {"input": money(walletId=theirs.wallet)})
+    ],
     "transfer": [
         Try(
             "to oneself",

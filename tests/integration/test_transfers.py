@@ -27,7 +27,7 @@ from wallet.services.ledger import (
     Outcome,
     WalletUnavailableError,
 )
-from wallet.services.transfers import Note, TransferOrder, topup, transfer
+from wallet.services.transfers import FundingOrder, Note, TransferOrder, topup, transfer
 
 BIGINT_MAX_EUR = "92233720368547758.07 EUR"
 
@@ -71,15 +71,13 @@ class Payer:
         note: Note | None = None,
     ) -> Outcome:
         """Top up by 1.00 EUR, but for what a test changes."""
-        return await topup(
-            self.ledger,
-            funding,
-            actor=actor or self.actor,
+        order = FundingOrder(
             wallet_id=wallet_id or self.source_id,
             amount_minor=amount_minor,
             currency=currency,
             note=note or Note(idempotency_key=uuid4().hex),
         )
+        return await topup(self.ledger, funding, order, actor=actor or self.actor)
 
 
 @pytest_asyncio.fixture

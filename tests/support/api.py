@@ -49,8 +49,12 @@ _MOVED = f"""
     ... on LimitExceeded {{ failed: {_RECORDED} }}
 """
 TOPUP = f"mutation Topup($input: TopupInput!) {{ topup(input: $input) {{ {_MOVED} }} }}"
+_FUNDS = f"... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}"
+WITHDRAW = f"""
+mutation Withdraw($input: WithdrawInput!) {{ withdraw(input: $input) {{ {_MOVED} {_FUNDS} }} }}
+"""
 _TRANSFERRED = f"""
-    {_MOVED} ... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}
+    {_MOVED} {_FUNDS}
 """
 TRANSFER = f"""
 mutation Transfer($input: TransferInput!) {{ transfer(input: $input) {{ {_TRANSFERRED} }} }}
@@ -166,6 +170,20 @@ class Api:
         """Top up a wallet; *more* are further fields of the input."""
         return await self.run(
             TOPUP,
+            input={
+                "walletId": wallet_id,
+                "amount": {"amount": amount, "currency": currency},
+                "idempotencyKey": uuid4().hex,
+                **more,
+            },
+        )
+
+    async def withdraw(
+        self, wallet_id: str, amount: str, *, currency: str = "EUR", **more: Any
+    ) -> Any:
+        """Take money out of a wallet; *more* are further fields of the input."""
+        return await self.run(
+            WITHDRAW,
             input={
                 "walletId": wallet_id,
                 "amount": {"amount": amount, "currency": currency},

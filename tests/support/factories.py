@@ -13,7 +13,7 @@ from wallet.services.actors import Actor
 from wallet.services.database import Connection, fetch, run_transaction
 from wallet.services.ledger import Ledger, Outcome, WalletRecord
 from wallet.services.sessions import authenticate, open_session
-from wallet.services.transfers import Note, TransferOrder, topup, transfer
+from wallet.services.transfers import FundingOrder, Note, TransferOrder, topup, transfer
 from wallet.services.wallets import find_wallet, open_in_transaction
 
 # The hash of no password: these users never log in, and hashing is slow on purpose.
@@ -72,15 +72,13 @@ class Factory:
     ) -> Outcome:
         """Top up with money such as "12.50 EUR"."""
         amount, currency = money.split()
-        return await topup(
-            self._ledger,
-            Funding.OWNER,
-            actor=actor,
+        order = FundingOrder(
             wallet_id=wallet_id,
             amount_minor=check_money(amount, currency),
             currency=currency,
             note=Note(idempotency_key=key or uuid4().hex),
         )
+        return await topup(self._ledger, Funding.OWNER, order, actor=actor)
 
     async def transfer(
         self,

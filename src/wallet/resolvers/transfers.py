@@ -23,20 +23,21 @@ from wallet.schema.context import Context, Info
 from wallet.schema.errors import show_refusal
 from wallet.schema.operations import Operation
 from wallet.schema.optional import given
-from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult
+from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult, WithdrawResult
 from wallet.schema.transfers import (
     OpenWalletInput,
     OpenWalletPayload,
     OperationPayload,
     TopupInput,
     TransferInput,
+    WithdrawInput,
     read_note,
 )
 from wallet.schema.wallets import Wallet
 from wallet.services import batches, transfers, wallets
 from wallet.services.actors import Actor
 from wallet.services.ledger import Outcome
-from wallet.services.transfers import TransferOrder
+from wallet.services.transfers import FundingOrder, TransferOrder
 
 
 async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  # noqa: A002
@@ -58,19 +59,37 @@ async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  
 async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
     """Bring money from outside into a wallet."""
     actor = await info.context.get_actor()
-    wallet_id = _read_wallet_id(input.wallet_id, field="wallet_id")
+    services = info.context.services
+    order = await _read_funding(info, actor, input)
+    return _payload(
+        await transfers.topup(services.ledger, services.settings.who_funds, order, actor=actor),
+        actor,
+    )
+
+
+async def withdraw(info: Info, input: WithdrawInput) -> WithdrawResult:  # noqa: A002
+    """Take money out of a wallet to the outside."""
+    actor = await info.context.get_actor()
+    services = info.context.services
+    order = await _read_funding(info, actor, input)
+    return _payload(
+        await transfers.withdraw(services.ledger, services.settings.who_funds, order, actor=actor),
+        actor,
+    )
+
+
+async def _read_funding(
+    info: Info, actor: Actor, input_: TopupInput | WithdrawInput
+) -> FundingOrder:
+    wallet_id = _read_wallet_id(input_.wallet_id, field="wallet_id")
     if actor.is_operator:
         await _refuse_foreign_statement(info, actor, wallet_id)
-    outcome = await transfers.topup(
-        info.context.services.ledger,
-        info.context.services.settings.who_funds,
-        actor=actor,
+    return FundingOrder(
         wallet_id=wallet_id,
-        amount_minor=input.amount.read(),
-        currency=input.amount.currency,
-        note=read_note(input),
+        amount_minor=input_.amount.read(),
+        currency=input_.amount.currency,
+        note=read_note(input_),
     )
-    return _payload(outcome, actor)
 
 
 async def transfer(info: Info, input: TransferInput) -> TransferResult:  # noqa: A002

@@ -59,6 +59,19 @@ TopupResult = Annotated[
     | Forbidden,
     strawberry.union("TopupResult", description="What became of a top-up."),
 ]
+WithdrawResult = Annotated[
+    OperationPayload
+    | InvalidInput
+    | NotFound
+    | InsufficientFunds
+    | CurrencyMismatch
+    | WalletUnavailable
+    | LimitExceeded
+    | IdempotencyConflict
+    | Busy
+    | Forbidden,
+    strawberry.union("WithdrawResult", description="What became of a withdrawal."),
+]
 TransferResult = Annotated[
     OperationPayload
     | InvalidInput

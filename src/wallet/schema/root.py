@@ -18,6 +18,7 @@ from wallet.schema.results import (
     SignupResult,
     TopupResult,
     TransferResult,
+    WithdrawResult,
 )
 from wallet.schema.scalars import SCALARS
 from wallet.schema.wallets import Wallet
@@ -73,6 +74,9 @@ class Mutation:
     )
     topup: TopupResult = strawberry.mutation(
         resolver=transfers.topup, description="Bring money from outside into a wallet."
+    )
+    withdraw: WithdrawResult = strawberry.mutation(
+        resolver=transfers.withdraw, description="Take money out of a wallet to the outside."
     )
     transfer: TransferResult = strawberry.mutation(
         resolver=transfers.transfer,

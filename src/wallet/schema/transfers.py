@@ -66,6 +66,21 @@ class TopupInput:
     )
 
 
+@strawberry.input(description="Money from a wallet to the outside.")
+class WithdrawInput:
+    """Input of withdraw."""
+
+    wallet_id: strawberry.ID = strawberry.field(description="Where the money comes from.")
+    amount: MoneyInput = strawberry.field(description="How much.")
+    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET, description="A line for people, at most 500 characters."
+    )
+    metadata: JSON | None = strawberry.field(
+        default=strawberry.UNSET, description="For programs: at most 8 KiB, nested at most 8 deep."
+    )
+
+
 @strawberry.input(description="Money from one of the viewer's wallets into any other.")
 class TransferInput:
     """Input of transfer."""
@@ -84,7 +99,7 @@ class TransferInput:
     )
 
 
-def read_note(input_: TopupInput | TransferInput) -> Note:
+def read_note(input_: TopupInput | WithdrawInput | TransferInput) -> Note:
     """Check what a request for money says besides who, whom and how much."""
     return Note(
         idempotency_key=check_idempotency_key(input_.idempotency_key),

@@ -1,4 +1,4 @@
-"""Top-ups and transfers: what builds a posting and hands it to the ledger."""
+"""Top-ups, withdrawals and transfers: what builds a posting and hands it to the ledger."""
 
 from uuid import UUID
 
@@ -106,24 +106,63 @@ async def transfer(ledger: Ledger, order: TransferOrder, *, actor: Actor) -> Out
     return _completed(await ledger.post(order.to_posting(actor)), order.fields)
 
 
-async def topup(
-    ledger: Ledger,
-    funding: Funding,
-    *,
-    actor: Actor,
-    wallet_id: UUID,
-    amount_minor: int,
-    currency: str,
-    note: Note,
-) -> Outcome:
+@record(kw_only=True)
+class FundingOrder:
     """
-    Bring *amount_minor* from outside into *wallet_id*, once.
+    How much comes into a wallet from outside, or leaves it for there.
+
+    Attributes:
+        amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
+    """
+
+    wallet_id: UUID
+    amount_minor: int
+    currency: str
+    note: Note
+
+    def to_posting(self, kind: OperationKind, actor: Actor) -> Posting:
+        """Return the posting that carries it out for *actor*: a TOPUP or a WITHDRAWAL."""
+        world_id = world_wallet_id(self.currency)
+        is_topup = kind is OperationKind.TOPUP
+        source_id, target_id = (
+            (world_id, self.wallet_id) if is_topup else (self.wallet_id, world_id)
+        )
+        return Posting(
+            operation_id=new_id(),
+            kind=kind,
+            actor_id=actor.user_id,
+            wallet_id=self.wallet_id,
+            owner_id=None if actor.is_operator else actor.user_id,
+            source_id=source_id,
+            target_id=target_id,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            legs=(
+                Leg(source_id, -self.amount_minor, is_system=is_topup),
+                Leg(target_id, self.amount_minor, is_system=not is_topup),
+            ),
+            idempotency_key=self.note.idempotency_key,
+            request_hash=hash_request(
+                kind,
+                self.wallet_id,
+                self.amount_minor,
+                self.currency,
+                self.note.description,
+                self.note.metadata,
+            ),
+            description=self.note.description,
+            metadata=self.note.metadata,
+        )
+
+
+async def topup(ledger: Ledger, funding: Funding, order: FundingOrder, *, actor: Actor) -> Outcome:
+    """
+    Bring the order's amount from outside into its wallet, once.
 
     Atomic: the wallet's entry and the world's commit, or neither does.
 
     Args:
         funding: Who may: owners their own wallets, or operators any wallet.
-        amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
 
     Raises:
         ForbiddenError: FUNDING=operator, and the actor is none.
@@ -131,37 +170,28 @@ async def topup(
         WalletError: Any other refusal of the ledger; see ``decide``.
         BusyError: Others held the wallet for the whole wait. Nothing moved.
     """
+    return await _fund(ledger, funding, order, OperationKind.TOPUP, actor)
+
+
+async def withdraw(
+    ledger: Ledger, funding: Funding, order: FundingOrder, *, actor: Actor
+) -> Outcome:
+    """
+    Take the order's amount out of its wallet to the outside, once.
+
+    Atomic, and for whom, as ``topup``; raises the same, and InsufficientFundsError
+    with the FAILED operation where the wallet has less.
+    """
+    return await _fund(ledger, funding, order, OperationKind.WITHDRAWAL, actor)
+
+
+async def _fund(
+    ledger: Ledger, funding: Funding, order: FundingOrder, kind: OperationKind, actor: Actor
+) -> Outcome:
     if funding is Funding.OPERATOR and not actor.is_operator:
-        raise ForbiddenError("Only an operator tops up wallets here.")
-    outcome = await ledger.post(
-        Posting(
-            operation_id=new_id(),
-            kind=OperationKind.TOPUP,
-            actor_id=actor.user_id,
-            wallet_id=wallet_id,
-            owner_id=None if actor.is_operator else actor.user_id,
-            source_id=world_wallet_id(currency),
-            target_id=wallet_id,
-            amount_minor=amount_minor,
-            currency=currency,
-            legs=(
-                Leg(world_wallet_id(currency), -amount_minor, is_system=True),
-                Leg(wallet_id, amount_minor),
-            ),
-            idempotency_key=note.idempotency_key,
-            request_hash=hash_request(
-                OperationKind.TOPUP,
-                wallet_id,
-                amount_minor,
-                currency,
-                note.description,
-                note.metadata,
-            ),
-            description=note.description,
-            metadata=note.metadata,
-        )
-    )
-    return _completed(outcome, {wallet_id: ("wallet_id",)})
+        raise ForbiddenError("Only an operator moves money in and out of wallets here.")
+    outcome = await ledger.post(order.to_posting(kind, actor))
+    return _completed(outcome, {order.wallet_id: ("wallet_id",)})
 
 
 def _completed(outcome: Outcome, fields: dict[UUID, tuple[str, ...]]) -> Outcome:

@@ -55,7 +55,8 @@ SELECT operation.id, operation.kind, operation.status
   LEFT JOIN entries AS credit
     ON credit.operation_id = operation.id AND credit.wallet_id = operation.target_wallet_id
  WHERE CASE
-         WHEN operation.status = 'COMPLETED' AND operation.kind IN ('TOPUP', 'TRANSFER')
+         WHEN operation.status = 'COMPLETED'
+          AND operation.kind IN ('TOPUP', 'TRANSFER', 'WITHDRAWAL')
          THEN debit.amount_minor IS DISTINCT FROM -operation.amount_minor
            OR credit.amount_minor IS DISTINCT FROM operation.amount_minor
            OR (SELECT count(*) FROM entries WHERE operation_id = operation.id) <> 2
