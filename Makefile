@@ -51,7 +51,7 @@ check: setup $(VENV)/.development  ## Check style, types, imports, and the schem
 	@$(RUN) -m wallet makemigrations --check
 
 .PHONY: bench
-bench: setup $(VENV)/.development  ## Compare with plain SQL and with a naive version, about 20 minutes (needs wrk)
+bench: setup $(VENV)/.development  ## Compare with plain SQL and with a naive version, about 15 minutes (needs wrk)
 	@exec $(RUN) -m bench $(ARGS)
 
 .PHONY: bench-quick

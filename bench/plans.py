@@ -60,15 +60,15 @@ FULL = Plan(
 
 QUICK = Plan(
     name="quick",
-    wallets=500,
+    wallets=200,
     wallets_per_person=50,
     curve_clients=(4, 64),
-    batch_clients=(4, 8),
+    batch_clients=(8,),
     warm_up_seconds=1,
     curve_seconds=1,
     round_seconds=1,
     reading_seconds=1,
-    depth=20_000,
+    depth=5_000,
     growth_rounds=1,
-    growth=((20, 200), (200, 2_000), (2_000, 20_100)),
+    growth=((5, 51), (50, 510), (500, 5_100)),
 )
