@@ -71,6 +71,13 @@ CONSTRAINTS = {
         "operations_key_has_hash": ("CHECK (((idempotency_key IS NULL) = (request_hash IS NULL)))"),
         "operations_key_not_empty": "CHECK (((idempotency_key)::text <> ''::text))",
         "operations_hash_is_sha256": "CHECK ((octet_length(request_hash) = 32))",
+        "operations_returned_at_most_all": (
+            "CHECK (((returned_minor >= 0) AND "
+            "(returned_minor <= COALESCE(target_amount_minor, amount_minor))))"
+        ),
+        "operations_hold_ends": (
+            "CHECK ((((kind)::text <> 'HOLD'::text) OR (expires_at IS NOT NULL)))"
+        ),
     },
     "entries": {
         "entries_pkey": "PRIMARY KEY (operation_id, wallet_id)",
@@ -123,6 +130,26 @@ INDEXES = {
     ),
     "sessions_ended": "INDEX ON sessions (ended_at) WHERE (ended_at IS NOT NULL)",
     "users_operators": "INDEX ON users (id) WHERE ((role)::text = 'OPERATOR'::text)",
+    "operations_open_holds_of": (
+        "INDEX ON operations (source_wallet_id, expires_at) "
+        "WHERE (((kind)::text = 'HOLD'::text) AND ((status)::text = 'PENDING'::text))"
+    ),
+    "operations_open_holds": (
+        "INDEX ON operations (expires_at, id) "
+        "WHERE (((kind)::text = 'HOLD'::text) AND ((status)::text = 'PENDING'::text))"
+    ),
+    "operations_scheduled": (
+        "INDEX ON operations (scheduled_for, id) "
+        "WHERE ((scheduled_for IS NOT NULL) AND ((status)::text = 'PENDING'::text))"
+    ),
+    "operations_scheduled_of": (
+        "INDEX ON operations (source_wallet_id, scheduled_for) "
+        "WHERE ((scheduled_for IS NOT NULL) AND ((status)::text = 'PENDING'::text))"
+    ),
+    "operations_parent": "INDEX ON operations (parent_id) WHERE (parent_id IS NOT NULL)",
+    "entries_wallet_time": (
+        "INDEX ON entries (wallet_id, created_at, sequence) WHERE (sequence IS NOT NULL)"
+    ),
 }
 
 TRIGGERS = {

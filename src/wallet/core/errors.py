@@ -25,6 +25,10 @@ class ErrorCode(StrEnum):
     BUSY = "BUSY"
     RATE_LIMITED = "RATE_LIMITED"
     FORBIDDEN = "FORBIDDEN"
+    NOT_PENDING = "NOT_PENDING"
+    NOT_REVERSIBLE = "NOT_REVERSIBLE"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
+    RATE_UNAVAILABLE = "RATE_UNAVAILABLE"
 
 
 class WalletError(Exception):
@@ -126,6 +130,16 @@ class ForbiddenError(WalletError):
     """Raised when the actor's role does not allow the action."""
 
     code = ErrorCode.FORBIDDEN
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class RateUnavailableError(WalletError):
+    """Raised when there is no exchange rate between two currencies, or only one that is too old."""
+
+    code = ErrorCode.RATE_UNAVAILABLE
+    retryable = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

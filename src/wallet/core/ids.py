@@ -51,6 +51,21 @@ def world_wallet_id(currency: str) -> UUID:
     return _make(uuid5(_SYSTEM_WALLETS, f"world:{currency}").bytes)
 
 
+@cache
+def exchange_wallet_id(currency: str) -> UUID:
+    """Return the id of the exchange wallet of *currency*, the other side of conversions."""
+    return _make(uuid5(_SYSTEM_WALLETS, f"exchange:{currency}").bytes)
+
+
+def expiry_id(hold_id: UUID) -> UUID:
+    """
+    Return the id of the operation that ends a hold whose time is over.
+
+    It follows from the hold's id, so that two that find it at once write it once.
+    """
+    return _make(uuid5(_SYSTEM_WALLETS, f"expiry:{hold_id}").bytes)
+
+
 # Who pays and who is paid comes again: 7 µs become less than 1, both ways.
 @lru_cache(maxsize=_IDS_CACHED_MAX)
 def to_global_id(type_name: str, id_: UUID) -> str:

@@ -8,6 +8,7 @@ and the assets that the operator declares.
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
 import iso4217
 
@@ -111,3 +112,9 @@ def format_amount(amount_minor: int, currency: str) -> str:
     sign = "-" if amount_minor < 0 else ""
     digits = str(abs(amount_minor)).rjust(decimals + 1, "0")
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def format_rate(rate: Decimal) -> str:
+    """Write an exchange rate without an exponent and without zeros at its end: "1.0845"."""
+    text = format(rate, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -112,6 +112,8 @@ class Operation(Model):
     idempotency_key: Field[str | None] = fields.CharField(max_length=255, null=True)
     request_hash: Field[bytes | None] = fields.BinaryField(null=True)
     expires_at: Field[datetime | None] = fields.DatetimeField(null=True)
+    scheduled_for: Field[datetime | None] = fields.DatetimeField(null=True)
+    returned_minor: Field[int] = fields.BigIntField(default=0, db_default=0)
     created_at: Field[datetime] = fields.DatetimeField()
     completed_at: Field[datetime | None] = fields.DatetimeField(null=True)
 

@@ -48,8 +48,13 @@ TRIES_MAX = 6
 _BACKOFF_MS = 5.0
 _ROLLBACK_TIMEOUT_S = 1.0
 
-_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""40001 and 40P01: PostgreSQL undid the transaction and asks to run it again."""
+
+class OutdatedReadError(Exception):
+    """Raised by a transaction's work when what it read has changed; it is run again."""
+
+
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, OutdatedReadError)
+"""40001 and 40P01: PostgreSQL undid the transaction and asks to run it again; or we do."""
 
 _TIMED_OUT = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 """A statement waited for too long and was undone."""

@@ -17,15 +17,25 @@ from wallet.models import OperationKind, OperationStatus
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch
 from wallet.services.ledger import OperationRecord, Party
+from wallet.services.ledger.journal import read_conversion
 
 _BEFORE_ALL = 0
 _AFTER_ALL = 2**63 - 1
 
-_OPERATION_COLUMNS = """
-    operation.id AS operation_id, operation.kind, operation.status, operation.actor_id,
+# A hold past its time is over for everybody, whether it was swept or not.
+_STATUS = """
+    CASE WHEN operation.kind = 'HOLD' AND operation.status = 'PENDING'
+              AND operation.expires_at <= now()
+         THEN 'EXPIRED' ELSE operation.status END
+"""
+
+_OPERATION_COLUMNS = f"""
+    operation.id AS operation_id, operation.kind, {_STATUS} AS status, operation.actor_id,
     operation.source_wallet_id, operation.target_wallet_id, operation.amount_minor AS total_minor,
-    operation.currency, operation.description, operation.metadata, operation.error_code,
-    operation.error_details, operation.created_at, operation.completed_at,
+    operation.currency, operation.target_amount_minor, operation.target_currency, operation.rate,
+    operation.description, operation.metadata, operation.error_code, operation.error_details,
+    operation.parent_id, operation.expires_at, operation.scheduled_for, operation.returned_minor,
+    operation.created_at, operation.completed_at,
     source.currency AS source_currency, source_owner.id AS source_owner_id,
     source_owner.email AS source_owner_email,
     target.currency AS target_currency, target_owner.id AS target_owner_id,
@@ -73,15 +83,42 @@ SELECT wallet.last_sequence, around.*,
 # Where the page has a line too many, it is known without a look.
 _EXISTS = "(({known} AND ends.beyond) OR EXISTS (SELECT {lines}))"
 
-# Who has an entry of it has a part in it; the target of a failed transfer has none.
-_ONE = f"""
+_ANY = f"""
 SELECT {_OPERATION_COLUMNS}
   FROM operations AS operation {_PARTIES}
  WHERE operation.id = $1
-   AND EXISTS (SELECT FROM entries AS entry
-                 JOIN wallets AS own ON own.id = entry.wallet_id
-                WHERE entry.operation_id = operation.id AND own.owner_id = $2)
 """  # noqa: S608  (made of constants)
+
+# Who has an entry of it has a part in it; the target of a failed transfer has none.
+# Who is to pay sees it also while it is still to come, and has none.
+_ONE = f"""
+{_ANY}
+   AND ((source_owner.id = $2 AND operation.actor_id = $2)
+        OR EXISTS (SELECT FROM entries AS entry
+                     JOIN wallets AS own ON own.id = entry.wallet_id
+                    WHERE entry.operation_id = operation.id AND own.owner_id = $2))
+"""
+
+_ONE_TO = f"{_ANY} AND target_owner.id = $2"
+
+_ONE_FROM = f"{_ANY} AND source_owner.id = $2"
+
+_SCHEDULED = f"""
+SELECT {_OPERATION_COLUMNS}
+  FROM operations AS operation {_PARTIES}
+ WHERE operation.source_wallet_id = $1 AND operation.scheduled_for IS NOT NULL
+   AND operation.status = 'PENDING'
+ ORDER BY operation.scheduled_for, operation.id
+ LIMIT $2
+"""  # noqa: S608  (made of constants)
+
+# What a wallet's newest entry up to an instant says; before the first there was nothing.
+_BALANCE_AT = """
+SELECT balance_after_minor FROM entries
+ WHERE wallet_id = $1 AND sequence IS NOT NULL AND created_at <= $2
+ ORDER BY created_at DESC, sequence DESC
+ LIMIT 1
+"""
 
 
 @record(kw_only=True)
@@ -98,7 +135,7 @@ class Filter:
         conditions = []
         for condition, value in (
             ("operation.kind = ANY (${}::text[])", _texts(self.kinds)),
-            ("operation.status = ANY (${}::text[])", _texts(self.statuses)),
+            (f"{_STATUS} = ANY (${{}}::text[])", _texts(self.statuses)),
             ("entry.created_at >= ${}::timestamptz", self.from_),
             ("entry.created_at < ${}::timestamptz", self.until),
         ):
@@ -209,6 +246,37 @@ async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | 
     return _operation(rows[0]) if rows else None
 
 
+async def find_operation_to(actor: Actor, operation_id: UUID) -> OperationRecord | None:
+    """Return an operation whose target is one of the actor's wallets; None for any other."""
+    rows = await fetch(_ONE_TO, operation_id, actor.user_id)
+    return _operation(rows[0]) if rows else None
+
+
+async def find_operation_from(actor: Actor, operation_id: UUID) -> OperationRecord | None:
+    """Return an operation whose source is one of the actor's wallets; None for any other."""
+    rows = await fetch(_ONE_FROM, operation_id, actor.user_id)
+    return _operation(rows[0]) if rows else None
+
+
+async def list_scheduled(wallet_id: UUID, *, limit: int) -> list[OperationRecord]:
+    """Return the transfers out of a wallet that are still to come, the soonest first."""
+    return [_operation(row) for row in await fetch(_SCHEDULED, wallet_id, limit)]
+
+
+async def get_balance_at(wallet_id: UUID, at: datetime) -> int:
+    """Return a wallet's balance as it stood at an instant, in minor units: one index look-up."""
+    rows = await fetch(_BALANCE_AT, wallet_id, at)
+    return int(rows[0]["balance_after_minor"]) if rows else 0
+
+
+async def find_any_operation(actor: Actor, operation_id: UUID) -> OperationRecord | None:
+    """Return whatever operation has this id, to an operator."""
+    if not actor.is_operator:
+        raise AssertionError("only an operator looks up any operation")
+    rows = await fetch(_ANY, operation_id)
+    return _operation(rows[0]) if rows else None
+
+
 def _texts(values: Sequence[OperationKind] | Sequence[OperationStatus] | None) -> list[str] | None:
     return None if values is None else [value.value for value in values]
 
@@ -242,6 +310,11 @@ def _operation(row: Row) -> OperationRecord:
         request_hash=None,
         created_at=row["created_at"],
         completed_at=row["completed_at"],
+        conversion=read_conversion(row),
+        parent_id=row["parent_id"],
+        expires_at=row["expires_at"],
+        scheduled_for=row["scheduled_for"],
+        returned_minor=row["returned_minor"],
     )
 
 

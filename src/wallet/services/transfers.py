@@ -1,5 +1,6 @@
 """Top-ups, withdrawals and transfers: what builds a posting and hands it to the ledger."""
 
+from datetime import datetime
 from uuid import UUID
 
 from wallet.core.errors import (
@@ -13,7 +14,15 @@ from wallet.core.records import record
 from wallet.core.settings import Funding
 from wallet.models import OperationKind
 from wallet.services.actors import Actor
-from wallet.services.ledger import Ledger, Leg, Outcome, Posting, WalletNotFoundError
+from wallet.services.ledger import (
+    Conversion,
+    Ledger,
+    Leg,
+    Outcome,
+    Posting,
+    WalletNotFoundError,
+    exchange_legs,
+)
 from wallet.services.wallets import hash_request
 
 
@@ -39,6 +48,8 @@ class TransferOrder:
 
     Attributes:
         amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
+        conversion: What the target gets, where its currency is another one.
+        scheduled_for: When it is to be carried out; None is now.
     """
 
     source_id: UUID
@@ -46,6 +57,8 @@ class TransferOrder:
     amount_minor: int
     currency: str
     note: Note
+    conversion: Conversion | None = None
+    scheduled_for: datetime | None = None
 
     def to_posting(self, actor: Actor) -> Posting:
         """
@@ -58,6 +71,7 @@ class TransferOrder:
             raise InvalidInputError(
                 "Source and target are the same wallet.", field=("target_wallet_id",)
             )
+        received_minor = self.conversion.amount_minor if self.conversion else self.amount_minor
         return Posting(
             operation_id=new_id(),
             kind=OperationKind.TRANSFER,
@@ -68,19 +82,33 @@ class TransferOrder:
             target_id=self.target_id,
             amount_minor=self.amount_minor,
             currency=self.currency,
-            legs=(Leg(self.source_id, -self.amount_minor), Leg(self.target_id, self.amount_minor)),
-            idempotency_key=self.note.idempotency_key,
-            request_hash=hash_request(
-                OperationKind.TRANSFER,
-                self.source_id,
-                self.target_id,
-                self.amount_minor,
-                self.currency,
-                self.note.description,
-                self.note.metadata,
+            legs=(
+                Leg(self.source_id, -self.amount_minor),
+                Leg(self.target_id, received_minor),
+                *exchange_legs(self.amount_minor, self.currency, self.conversion),
             ),
+            idempotency_key=self.note.idempotency_key,
+            request_hash=self.hash_as(OperationKind.TRANSFER),
             description=self.note.description,
             metadata=self.note.metadata,
+            conversion=self.conversion,
+            scheduled_for=self.scheduled_for,
+        )
+
+    def hash_as(self, kind: OperationKind, *more: object) -> bytes:
+        """Return the hash of the request for it; what was not asked for is no part of it."""
+        scheduled_for = (self.scheduled_for.isoformat(),) if self.scheduled_for else ()
+        return hash_request(
+            kind,
+            self.source_id,
+            self.target_id,
+            self.amount_minor,
+            self.currency,
+            self.note.description,
+            self.note.metadata,
+            *quote_of(self.conversion),
+            *scheduled_for,
+            *more,
         )
 
     @property
@@ -103,7 +131,7 @@ async def transfer(ledger: Ledger, order: TransferOrder, *, actor: Actor) -> Out
         WalletError: Any other refusal of the ledger; see ``decide``.
         BusyError: Others held the wallets for the whole wait. Nothing moved.
     """
-    return _completed(await ledger.post(order.to_posting(actor)), order.fields)
+    return completed(await ledger.post(order.to_posting(actor)), order.fields)
 
 
 @record(kw_only=True)
@@ -113,19 +141,23 @@ class FundingOrder:
 
     Attributes:
         amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
+        conversion: What a top-up brings, where the wallet's currency is another one.
     """
 
     wallet_id: UUID
     amount_minor: int
     currency: str
     note: Note
+    conversion: Conversion | None = None
 
     def to_posting(self, kind: OperationKind, actor: Actor) -> Posting:
         """Return the posting that carries it out for *actor*: a TOPUP or a WITHDRAWAL."""
         world_id = world_wallet_id(self.currency)
         is_topup = kind is OperationKind.TOPUP
-        source_id, target_id = (
-            (world_id, self.wallet_id) if is_topup else (self.wallet_id, world_id)
+        inward_minor = self.amount_minor if is_topup else -self.amount_minor
+        world = Leg(world_id, -inward_minor, is_system=True)
+        wallet = Leg(
+            self.wallet_id, self.conversion.amount_minor if self.conversion else inward_minor
         )
         return Posting(
             operation_id=new_id(),
@@ -133,14 +165,12 @@ class FundingOrder:
             actor_id=actor.user_id,
             wallet_id=self.wallet_id,
             owner_id=None if actor.is_operator else actor.user_id,
-            source_id=source_id,
-            target_id=target_id,
+            source_id=world_id if is_topup else self.wallet_id,
+            target_id=self.wallet_id if is_topup else world_id,
             amount_minor=self.amount_minor,
             currency=self.currency,
-            legs=(
-                Leg(source_id, -self.amount_minor, is_system=is_topup),
-                Leg(target_id, self.amount_minor, is_system=not is_topup),
-            ),
+            legs=((world, wallet) if is_topup else (wallet, world))
+            + exchange_legs(self.amount_minor, self.currency, self.conversion),
             idempotency_key=self.note.idempotency_key,
             request_hash=hash_request(
                 kind,
@@ -149,9 +179,11 @@ class FundingOrder:
                 self.currency,
                 self.note.description,
                 self.note.metadata,
+                *quote_of(self.conversion),
             ),
             description=self.note.description,
             metadata=self.note.metadata,
+            conversion=self.conversion,
         )
 
 
@@ -191,10 +223,15 @@ async def _fund(
     if funding is Funding.OPERATOR and not actor.is_operator:
         raise ForbiddenError("Only an operator moves money in and out of wallets here.")
     outcome = await ledger.post(order.to_posting(kind, actor))
-    return _completed(outcome, {order.wallet_id: ("wallet_id",)})
+    return completed(outcome, {order.wallet_id: ("wallet_id",)})
 
 
-def _completed(outcome: Outcome, fields: dict[UUID, tuple[str, ...]]) -> Outcome:
+def quote_of(conversion: Conversion | None) -> tuple[UUID, ...]:
+    """Return the quote of a conversion, for a request's hash; nothing where there is none."""
+    return (conversion.quote_id,) if conversion and conversion.quote_id else ()
+
+
+def completed(outcome: Outcome, fields: dict[UUID, tuple[str, ...]]) -> Outcome:
     """Return an outcome in which money moved; raise what the ledger refused."""
     if outcome.error is not None:
         raise with_field(outcome.error, fields)

@@ -24,9 +24,14 @@ VALUES ($1, $2, $3, $4, 'ACTIVE', 0, 0, 0, 0, $5, now(), now())
 ON CONFLICT (id) DO NOTHING
 """
 
+# What is held by holds whose time is over can be spent already, whether they were swept or not.
 _SELECT = """
 SELECT wallet.id, wallet.owner_id, owner.email AS owner_email, wallet.currency, wallet.label,
-       wallet.status, wallet.balance_minor, wallet.held_minor, wallet.overdraft_minor,
+       wallet.status, wallet.balance_minor, wallet.overdraft_minor,
+       wallet.held_minor - CASE WHEN wallet.held_minor > 0 THEN (
+           SELECT coalesce(sum(amount_minor), 0)::bigint FROM operations
+            WHERE source_wallet_id = wallet.id AND kind = 'HOLD' AND status = 'PENDING'
+              AND expires_at <= now()) ELSE 0 END AS held_minor,
        wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at
   FROM wallets AS wallet
   JOIN users AS owner ON owner.id = wallet.owner_id

@@ -13,7 +13,7 @@ from wallet.core.errors import (
 from wallet.services.ledger.errors import BatchRejectedError, RecordedRefusalError
 
 # What needs no more than to wait, and then the same request again.
-RETRYABLE = {ErrorCode.BUSY, ErrorCode.RATE_LIMITED}
+RETRYABLE = {ErrorCode.BUSY, ErrorCode.RATE_LIMITED, ErrorCode.RATE_UNAVAILABLE}
 
 # One is never raised itself, and the other has the code of its cause.
 WITHOUT_CODE = {RecordedRefusalError, BatchRejectedError}

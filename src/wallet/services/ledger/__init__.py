@@ -11,10 +11,14 @@ from wallet.services.ledger.errors import (
     CurrencyMismatchError,
     InsufficientFundsError,
     LimitExceededError,
+    NotPendingError,
+    NotReversibleError,
+    QuoteExpiredError,
     WalletNotFoundError,
     WalletUnavailableError,
 )
 from wallet.services.ledger.records import (
+    Conversion,
     Leg,
     OperationRecord,
     Outcome,
@@ -23,19 +27,26 @@ from wallet.services.ledger.records import (
     WalletRecord,
 )
 from wallet.services.ledger.rounds import Ledger
+from wallet.services.ledger.rules import REVERSIBLE, exchange_legs
 
 __all__ = [
+    "REVERSIBLE",
     "BatchRejectedError",
+    "Conversion",
     "CurrencyMismatchError",
     "InsufficientFundsError",
     "Ledger",
     "Leg",
     "LimitExceededError",
+    "NotPendingError",
+    "NotReversibleError",
     "OperationRecord",
     "Outcome",
     "Party",
     "Posting",
+    "QuoteExpiredError",
     "WalletNotFoundError",
     "WalletRecord",
     "WalletUnavailableError",
+    "exchange_legs",
 ]

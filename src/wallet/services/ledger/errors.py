@@ -1,9 +1,10 @@
 """What the ledger refuses. Those that carry an operation are on record as FAILED."""
 
+from datetime import datetime
 from uuid import UUID
 
 from wallet.core.errors import ErrorCode, WalletError
-from wallet.models import WalletStatus
+from wallet.models import OperationStatus, WalletStatus
 from wallet.services.ledger.records import OperationRecord
 
 
@@ -60,12 +61,48 @@ class WalletUnavailableError(RecordedRefusalError):
 
 
 class LimitExceededError(RecordedRefusalError):
-    """Raised when the posting would pass a limit."""
+    """
+    Raised when the posting would pass a limit.
+
+    Attributes:
+        until: From when on more may leave the wallet; None when waiting does not help.
+    """
 
     code = ErrorCode.LIMIT_EXCEEDED
 
-    def __init__(self, message: str, *, operation: OperationRecord | None) -> None:
+    def __init__(
+        self, message: str, *, operation: OperationRecord | None, until: datetime | None = None
+    ) -> None:
         super().__init__(message, operation=operation)
+        self.until = until
+
+
+class NotPendingError(WalletError):
+    """Raised when a hold, or a scheduled transfer, is over already; *status* says how."""
+
+    code = ErrorCode.NOT_PENDING
+
+    def __init__(self, *, status: OperationStatus) -> None:
+        super().__init__(f"The operation is {status.lower()}, and not pending.")
+        self.status = status
+
+
+class NotReversibleError(WalletError):
+    """Raised when an operation is none that can be given back, or was given back already."""
+
+    code = ErrorCode.NOT_REVERSIBLE
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class QuoteExpiredError(WalletError):
+    """Raised when a quote's time is over, or it was used."""
+
+    code = ErrorCode.QUOTE_EXPIRED
+
+    def __init__(self) -> None:
+        super().__init__("The quote has expired, or was used; ask for a new one.")
 
 
 class BatchRejectedError(WalletError):

@@ -15,36 +15,78 @@ from uuid import UUID
 import orjson
 
 from wallet.models import OperationKind, OperationStatus, WalletStatus
-from wallet.services.database import Connection, Row
+from wallet.services.database import Connection, OutdatedReadError, Row
 from wallet.services.ledger.decide import Decision, IdempotencyKey
 from wallet.services.ledger.records import (
+    Conversion,
     KnownOperation,
     OperationRecord,
-    Posting,
+    QuoteRecord,
+    Related,
+    WalletLimits,
     WalletRecord,
+    Work,
 )
+
+ENDED_MAX = 500
+"""Most holds whose time is over that one round puts on record."""
+
+_OPERATION_COLUMNS = """
+    operation.id AS operation_id, operation.kind, operation.status AS operation_status,
+    operation.actor_id, operation.source_wallet_id, operation.target_wallet_id,
+    operation.amount_minor, operation.currency AS operation_currency,
+    operation.target_amount_minor, operation.target_currency, operation.rate,
+    operation.description, operation.metadata, operation.error_code, operation.error_details,
+    operation.parent_id, operation.idempotency_key, operation.request_hash,
+    operation.expires_at AS operation_expires_at, operation.scheduled_for,
+    operation.returned_minor, operation.created_at AS operation_created_at, operation.completed_at
+"""
 
 # The clock is PostgreSQL's: one for all processes. It is read as each row comes
 # out of the lock, so the latest of them is an instant at which all are held.
-# The two halves have nothing to be joined on: FULL JOIN … ON FALSE puts
-# the rows of one below those of the other.
-_LOCK_AND_READ = """
+# The parts have nothing to be joined on: FULL JOIN … ON FALSE puts the rows of
+# one below those of the other.
+#
+# A row that is locked here is read as it is by then; anything else as it was when
+# the statement began, before it waited. A key that is missed for that is refused
+# by the write; an outflow that is missed shows in the sequence.
+_LOCK_AND_READ = f"""
 WITH locked AS MATERIALIZED (
     SELECT wallet.id, wallet.owner_id, owner.email AS owner_email, wallet.currency, wallet.label,
            wallet.status, wallet.balance_minor, wallet.held_minor, wallet.overdraft_minor,
-           wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at
+           wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at,
+           limits.outflow_max_minor, limits.outflow_24h_max_minor
       FROM wallets AS wallet
       JOIN users AS owner ON owner.id = wallet.owner_id
+      LEFT JOIN limits ON limits.wallet_id = wallet.id
      WHERE wallet.id = ANY ($1::uuid[])
      ORDER BY wallet.id
        FOR NO KEY UPDATE OF wallet
+), ended AS MATERIALIZED (
+    SELECT operation.*
+      FROM locked JOIN operations AS operation ON operation.source_wallet_id = locked.id
+     WHERE locked.held_minor > 0 AND operation.kind = 'HOLD' AND operation.status = 'PENDING'
+       AND operation.expires_at <= clock_timestamp()
+     ORDER BY operation.id
+     LIMIT {ENDED_MAX}
+       FOR NO KEY UPDATE OF operation
+), followed AS MATERIALIZED (
+    SELECT operation.* FROM operations AS operation
+     WHERE operation.id = ANY ($6::uuid[]) AND (SELECT count(*) FROM locked) >= 0
+     ORDER BY operation.id
+       FOR NO KEY UPDATE
+), quoted AS MATERIALIZED (
+    SELECT quote.id AS quote_id, quote.user_id, quote.rate AS quote_rate,
+           quote.amount_minor AS quote_amount_minor, quote.currency AS quote_currency,
+           quote.target_amount_minor AS quote_target_amount_minor,
+           quote.target_currency AS quote_target_currency, quote.created_at AS quote_created_at,
+           quote.expires_at AS quote_expires_at, quote.operation_id AS quote_operation_id
+      FROM quotes AS quote
+     WHERE quote.id = ANY ($7::uuid[]) AND (SELECT count(*) FROM locked) >= 0
+     ORDER BY quote.id
+       FOR NO KEY UPDATE
 ), known AS (
-    SELECT operation.id AS operation_id, operation.kind, operation.status AS operation_status,
-           operation.actor_id, operation.source_wallet_id, operation.target_wallet_id,
-           operation.amount_minor, operation.currency AS operation_currency,
-           operation.description, operation.metadata, operation.error_code,
-           operation.error_details, operation.idempotency_key, operation.request_hash,
-           operation.created_at AS operation_created_at, operation.completed_at,
+    SELECT {_OPERATION_COLUMNS}, FALSE AS is_related,
            entry.balance_after_minor, entry.held_after_minor
       FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::bytea[])
            AS asked (actor_id, idempotency_key, wallet_id, request_hash)
@@ -52,35 +94,68 @@ WITH locked AS MATERIALIZED (
       LEFT JOIN entries AS entry
         ON entry.operation_id = operation.id AND entry.wallet_id = asked.wallet_id
        AND operation.request_hash = asked.request_hash
+     UNION ALL
+    SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM ended AS operation
+     UNION ALL
+    SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM followed AS operation
 )
-SELECT locked.*, known.*, clock_timestamp() AS read_at
-  FROM locked FULL JOIN known ON FALSE
-"""
+SELECT locked.*, outflow.*, known.*, quoted.*, clock_timestamp() AS read_at
+  FROM locked
+  LEFT JOIN LATERAL (
+    SELECT -coalesce(sum(amount_minor) FILTER (WHERE amount_minor < 0), 0)::bigint
+               AS outflow_24h_minor,
+           min(created_at) FILTER (WHERE amount_minor < 0) AS oldest_outflow_at,
+           (SELECT max(sequence) FROM entries
+             WHERE wallet_id = locked.id AND locked.outflow_24h_max_minor IS NOT NULL)
+               AS sequence_seen
+      FROM entries
+     WHERE wallet_id = locked.id AND sequence IS NOT NULL
+       AND created_at > clock_timestamp() - interval '24 hours'
+       AND locked.outflow_24h_max_minor IS NOT NULL
+  ) AS outflow ON TRUE
+  FULL JOIN known ON FALSE
+  FULL JOIN quoted ON FALSE
+"""  # noqa: S608  (made of constants)
 
 _WRITE = """
 WITH new_operations AS (
     INSERT INTO operations (
         id, kind, status, actor_id, source_wallet_id, target_wallet_id, amount_minor, currency,
-        description, metadata, error_code, error_details, idempotency_key, request_hash,
-        created_at, completed_at)
+        target_amount_minor, target_currency, rate, description, metadata, error_code,
+        error_details, parent_id, idempotency_key, request_hash, expires_at, scheduled_for,
+        returned_minor, created_at, completed_at)
     SELECT * FROM unnest(
         $1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[],
-        $8::text[], $9::text[], $10::jsonb[], $11::text[], $12::jsonb[], $13::text[], $14::bytea[],
-        $15::timestamptz[], $16::timestamptz[])
+        $8::text[], $9::bigint[], $10::text[], $11::numeric[], $12::text[], $13::jsonb[],
+        $14::text[], $15::jsonb[], $16::uuid[], $17::text[], $18::bytea[], $19::timestamptz[],
+        $20::timestamptz[], $21::bigint[], $22::timestamptz[], $23::timestamptz[])
 ), new_entries AS (
     INSERT INTO entries (
         operation_id, wallet_id, sequence, amount_minor, held_change_minor, balance_after_minor,
         held_after_minor, hash, created_at)
     SELECT * FROM unnest(
-        $17::uuid[], $18::uuid[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[],
-        $23::bigint[], $24::bytea[], $25::timestamptz[])
+        $24::uuid[], $25::uuid[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
+        $30::bigint[], $31::bytea[], $32::timestamptz[])
+), changed_operations AS (
+    UPDATE operations AS operation
+       SET status = changed.status, error_code = changed.error_code,
+           error_details = changed.error_details, returned_minor = changed.returned_minor,
+           completed_at = changed.completed_at
+      FROM unnest($39::uuid[], $40::text[], $41::text[], $42::jsonb[], $43::bigint[],
+                  $44::timestamptz[])
+           AS changed (id, status, error_code, error_details, returned_minor, completed_at)
+     WHERE operation.id = changed.id
+), used_quotes AS (
+    UPDATE quotes AS quote SET operation_id = used.operation_id
+      FROM unnest($45::uuid[], $46::uuid[]) AS used (id, operation_id)
+     WHERE quote.id = used.id
 )
 UPDATE wallets AS wallet
    SET balance_minor = changed.balance_minor, held_minor = changed.held_minor,
        last_sequence = changed.last_sequence, head_hash = changed.head_hash,
        last_entry_at = changed.last_entry_at
-  FROM unnest($26::uuid[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bytea[],
-              $31::timestamptz[])
+  FROM unnest($33::uuid[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bytea[],
+              $38::timestamptz[])
        AS changed (id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at)
  WHERE wallet.id = changed.id
 """
@@ -90,22 +165,36 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a round reads: the wallets that exist, the keys that are known, the instant."""
+    """
+    What a round reads: the wallets that exist, the keys that are known, the instant.
+
+    Attributes:
+        related: What the postings refer to, and the holds whose time is over.
+        is_swept: Whether no more holds are over than *related* has.
+    """
 
     wallets: dict[UUID, WalletRecord]
     known: dict[IdempotencyKey, KnownOperation]
+    related: Related
     read_at: datetime
+    is_swept: bool
 
 
-async def lock_and_read(connection: Connection, postings: Sequence[Posting]) -> Page:
+async def lock_and_read(connection: Connection, works: Sequence[Work]) -> Page:
     """
-    Lock the postings' wallets until the transaction ends, and read them and the known keys.
+    Lock what a round concerns until the transaction ends, and read it with the known keys.
 
     One trip. A key that another transaction commits while this one waits for
     a row lock can be missed; the unique key then refuses the write.
+
+    Raises:
+        OutdatedReadError: A wallet with a limit changed while this waited.
     """
-    wallet_ids = sorted({leg.wallet_id for posting in postings for leg in posting.holder_legs})
+    postings = [posting for work in works for posting in work.postings]
+    wallet_ids = sorted({wallet_id for work in works for wallet_id in work.wallet_ids})
     keyed = [posting for posting in postings if posting.idempotency_key is not None]
+    followed = {posting.parent_id or posting.carries_out_id for posting in postings}
+    quoted = {posting.conversion.quote_id for posting in postings if posting.conversion}
     # Not as dicts: a row has thirty columns, and half of them are asked for.
     _, rows = await connection.execute_query(
         _LOCK_AND_READ,
@@ -115,16 +204,33 @@ async def lock_and_read(connection: Connection, postings: Sequence[Posting]) -> 
             [posting.idempotency_key for posting in keyed],
             [posting.wallet_id for posting in keyed],
             [posting.request_hash for posting in keyed],
+            [id_ for id_ in followed if id_ is not None],
+            [id_ for id_ in quoted if id_ is not None],
         ],
     )
     wallets = {row["id"]: _wallet_of(row) for row in rows if row["id"] is not None}
     # A key that is asked for with other input as well has a row for each, and an
     # entry in the row of the request that it was used for: that one comes last.
-    found = [row for row in rows if row["operation_id"] is not None]
-    found.sort(key=lambda row: row["balance_after_minor"] is not None)
-    known = {(row["actor_id"], row["idempotency_key"]): _known_of(row, wallets) for row in found}
+    operations = [row for row in rows if row["operation_id"] is not None]
+    operations.sort(key=lambda row: row["balance_after_minor"] is not None)
+    known = {
+        (row["actor_id"], row["idempotency_key"]): _known_of(row, wallets)
+        for row in operations
+        if not row["is_related"]
+    }
+    related = Related(
+        {
+            row["operation_id"]: _operation_of(row, wallets)
+            for row in operations
+            if row["is_related"]
+        },
+        {row["quote_id"]: _quote_of(row) for row in rows if row["quote_id"] is not None},
+        {row["id"]: _limits_of(row) for row in rows if _is_limited(row)},
+    )
     # Without any row there is no wallet to write to, and nobody asks for the time.
-    return Page(wallets, known, max((row["read_at"] for row in rows), default=_NEVER))
+    read_at = max((row["read_at"] for row in rows), default=_NEVER)
+    over = sum(operation.is_over(read_at) for operation in related.operations.values())
+    return Page(wallets, known, related, read_at, is_swept=over < ENDED_MAX)
 
 
 async def write(connection: Connection, decision: Decision) -> None:
@@ -136,23 +242,36 @@ async def write(connection: Connection, decision: Decision) -> None:
             sequence, was taken in the meantime.
     """
     operations, entries = decision.operations, decision.entries
-    wallets = list(decision.wallets.values())
+    conversions = [operation.conversion for operation in operations]
+    wallets, changed = list(decision.wallets.values()), list(decision.changed.values())
     await connection.execute_query_dict(
         _WRITE,
         [
             *_columns(
                 operations,
-                "id kind status actor_id source_id target_id amount_minor currency description "
-                "metadata error_code",
+                "id kind status actor_id source_id target_id amount_minor currency",
             ),
+            [conversion and conversion.amount_minor for conversion in conversions],
+            [conversion and conversion.currency for conversion in conversions],
+            [conversion and conversion.rate for conversion in conversions],
+            *_columns(operations, "description metadata error_code"),
             [_json(operation.error_details) for operation in operations],
-            *_columns(operations, "idempotency_key request_hash created_at completed_at"),
+            *_columns(
+                operations,
+                "parent_id idempotency_key request_hash expires_at scheduled_for returned_minor "
+                "created_at completed_at",
+            ),
             *_columns(
                 entries,
                 "operation_id wallet_id sequence amount_minor held_change_minor "
                 "balance_after_minor held_after_minor hash created_at",
             ),
             *_columns(wallets, "id balance_minor held_minor last_sequence head_hash last_entry_at"),
+            *_columns(changed, "id status error_code"),
+            [_json(operation.error_details) for operation in changed],
+            *_columns(changed, "returned_minor completed_at"),
+            list(decision.used_quotes),
+            list(decision.used_quotes.values()),
         ],
     )
 
@@ -186,8 +305,15 @@ def _wallet_of(row: Row) -> WalletRecord:
 
 
 def _known_of(row: Row, wallets: dict[UUID, WalletRecord]) -> KnownOperation:
+    # Another request's wallet has no entry of this operation; its hash differs, so nobody asks.
+    return KnownOperation(
+        _operation_of(row, wallets), row["balance_after_minor"], row["held_after_minor"]
+    )
+
+
+def _operation_of(row: Row, wallets: dict[UUID, WalletRecord]) -> OperationRecord:
     source, target = wallets.get(row["source_wallet_id"]), wallets.get(row["target_wallet_id"])
-    operation = OperationRecord(
+    return OperationRecord(
         id=row["operation_id"],
         kind=OperationKind(row["kind"]),
         status=OperationStatus(row["operation_status"]),
@@ -206,6 +332,50 @@ def _known_of(row: Row, wallets: dict[UUID, WalletRecord]) -> KnownOperation:
         request_hash=row["request_hash"],
         created_at=row["operation_created_at"],
         completed_at=row["completed_at"],
+        conversion=read_conversion(row),
+        parent_id=row["parent_id"],
+        expires_at=row["operation_expires_at"],
+        scheduled_for=row["scheduled_for"],
+        returned_minor=row["returned_minor"],
     )
-    # Without an entry the key was asked for with other input: a conflict, which shows no wallet.
-    return KnownOperation(operation, row["balance_after_minor"] or 0, row["held_after_minor"] or 0)
+
+
+def read_conversion(row: Row) -> Conversion | None:
+    """Return what an operation's target got, where that is another currency."""
+    if row["rate"] is None:
+        return None
+    return Conversion(
+        amount_minor=row["target_amount_minor"],
+        currency=row["target_currency"],
+        rate=row["rate"],
+    )
+
+
+def _quote_of(row: Row) -> QuoteRecord:
+    return QuoteRecord(
+        id=row["quote_id"],
+        user_id=row["user_id"],
+        amount_minor=row["quote_amount_minor"],
+        currency=row["quote_currency"],
+        target_amount_minor=row["quote_target_amount_minor"],
+        target_currency=row["quote_target_currency"],
+        rate=row["quote_rate"],
+        created_at=row["quote_created_at"],
+        expires_at=row["quote_expires_at"],
+        operation_id=row["quote_operation_id"],
+    )
+
+
+def _is_limited(row: Row) -> bool:
+    return not (row["outflow_max_minor"] is None and row["outflow_24h_max_minor"] is None)
+
+
+def _limits_of(row: Row) -> WalletLimits:
+    if row["outflow_24h_max_minor"] is not None and row["sequence_seen"] != row["last_sequence"]:
+        raise OutdatedReadError
+    return WalletLimits(
+        outflow_max_minor=row["outflow_max_minor"],
+        outflow_24h_max_minor=row["outflow_24h_max_minor"],
+        outflow_24h_minor=row["outflow_24h_minor"] or 0,
+        oldest_outflow_at=row["oldest_outflow_at"],
+    )

@@ -54,11 +54,8 @@ class Job:
     context: Context = field(default_factory=copy_context)
 
     def __post_init__(self) -> None:
-        postings = self.work.postings
-        self.length = len(postings)
-        self.wallet_ids = tuple(
-            dict.fromkeys(leg.wallet_id for posting in postings for leg in posting.holder_legs)
-        )
+        self.length = len(self.work.postings)
+        self.wallet_ids = self.work.wallet_ids
 
     @property
     def is_abandoned(self) -> bool:

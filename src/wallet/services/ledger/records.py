@@ -4,7 +4,10 @@ What the ledger takes, works on and gives back: plain records, no database and n
 All amounts are whole minor units of the wallet's currency.
 """
 
+from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
 
@@ -79,11 +82,55 @@ class WalletRecord:
 
 @record
 class Leg:
-    """The signed change that a posting makes to one wallet."""
+    """
+    The signed change that a posting makes to one wallet.
+
+    Attributes:
+        amount_minor: Of its balance.
+        held_change_minor: Of what is reserved in it.
+    """
 
     wallet_id: UUID
     amount_minor: int
     is_system: bool = False
+    held_change_minor: int = 0
+
+    @property
+    def available_change_minor(self) -> int:
+        """How much more can be spent afterwards."""
+        return self.amount_minor - self.held_change_minor
+
+
+@record(kw_only=True)
+class Conversion:
+    """
+    What the other side of a posting gets, in another currency.
+
+    Attributes:
+        rate: Units of *currency* for one unit of the posting's own.
+        quote_id: The quote that fixes it; None where an operation before did.
+    """
+
+    amount_minor: int
+    currency: str
+    rate: Decimal
+    quote_id: UUID | None = None
+
+
+@record(kw_only=True)
+class QuoteRecord:
+    """A rate held for its maker, for one amount, to be used once."""
+
+    id: UUID
+    user_id: UUID
+    amount_minor: int
+    currency: str
+    target_amount_minor: int
+    target_currency: str
+    rate: Decimal
+    created_at: datetime
+    expires_at: datetime
+    operation_id: UUID | None
 
 
 @record(kw_only=True)
@@ -99,6 +146,14 @@ class Posting:
         legs: One per wallet, debits first; they add up to 0.
         request_hash: SHA-256 of the request, beside its idempotency key.
         metadata: JSON text.
+        conversion: What the target gets where its currency is another one.
+        parent_id: The hold that is captured or voided, the transfer that is reversed.
+            What such a posting moves depends on it: its legs only name the wallets,
+            and their amounts are worked out under the lock.
+        takes_rest: Whether a reversal gives back all that is left.
+        expires_at: When a hold ends by itself; None is HOLD_TTL from now.
+        scheduled_for: When a transfer is to be carried out, and not now.
+        carries_out_id: The scheduled transfer that this posting carries out.
     """
 
     operation_id: UUID
@@ -115,6 +170,12 @@ class Posting:
     request_hash: bytes | None = None
     description: str | None = None
     metadata: str | None = None
+    conversion: Conversion | None = None
+    parent_id: UUID | None = None
+    takes_rest: bool = False
+    expires_at: datetime | None = None
+    scheduled_for: datetime | None = None
+    carries_out_id: UUID | None = None
 
     @property
     def holder_legs(self) -> tuple[Leg, ...]:
@@ -125,6 +186,11 @@ class Posting:
     def postings(self) -> tuple["Posting", ...]:
         """This posting alone, where others are batches."""
         return (self,)
+
+    @property
+    def wallet_ids(self) -> tuple[UUID, ...]:
+        """The wallets that are locked for it, each once."""
+        return tuple(dict.fromkeys(leg.wallet_id for leg in self.legs if not leg.is_system))
 
 
 @record
@@ -137,9 +203,26 @@ class AtomicBatch:
 
     postings: tuple[Posting, ...]
 
+    @property
+    def wallet_ids(self) -> tuple[UUID, ...]:
+        """The wallets that are locked for it, each once."""
+        return tuple(dict.fromkeys(id_ for posting in self.postings for id_ in posting.wallet_ids))
 
-Work = Posting | AtomicBatch
-"""What the ledger takes: a posting by itself, or several that stand and fall together."""
+
+@record
+class Sweep:
+    """A look at wallets for no other reason than to end their holds whose time is over."""
+
+    wallet_ids: tuple[UUID, ...]
+
+    @property
+    def postings(self) -> tuple[Posting, ...]:
+        """Nobody has asked for anything."""
+        return ()
+
+
+Work = Posting | AtomicBatch | Sweep
+"""What the ledger takes: a posting by itself, several that stand and fall together, or a sweep."""
 
 
 @record(kw_only=True)
@@ -164,6 +247,30 @@ class OperationRecord:
     request_hash: bytes | None
     created_at: datetime
     completed_at: datetime | None
+    conversion: Conversion | None = None
+    parent_id: UUID | None = None
+    expires_at: datetime | None = None
+    scheduled_for: datetime | None = None
+    returned_minor: int = 0
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether it is a hold whose time is over, and nobody has put that on record."""
+        return (
+            self.kind is OperationKind.HOLD
+            and self.status is OperationStatus.PENDING
+            and self.expires_at is not None
+            and self.expires_at <= now
+        )
+
+    @property
+    def received_minor(self) -> int:
+        """What the target got, in its own currency."""
+        return self.conversion.amount_minor if self.conversion else self.amount_minor
+
+    @property
+    def received_currency(self) -> str:
+        """The currency of what the target got."""
+        return self.conversion.currency if self.conversion else self.currency
 
 
 @record(kw_only=True)
@@ -186,12 +293,45 @@ class KnownOperation:
     """
     An operation that an idempotency key has led to before.
 
-    The last two are the actor's side as it stood right after it.
+    The last two are the actor's side as it stood right after it; None while
+    it has no entry there, as a transfer that is still to come.
     """
 
     operation: OperationRecord
-    balance_after_minor: int
-    held_after_minor: int
+    balance_after_minor: int | None
+    held_after_minor: int | None
+
+
+@record(kw_only=True)
+class WalletLimits:
+    """
+    How much may leave a wallet, and how much has; minor units, None is no limit.
+
+    Attributes:
+        outflow_24h_minor: What left it in the 24 hours before the round.
+        oldest_outflow_at: When the oldest of that left it.
+    """
+
+    outflow_max_minor: int | None
+    outflow_24h_max_minor: int | None
+    outflow_24h_minor: int = 0
+    oldest_outflow_at: datetime | None = None
+
+
+@record
+class Related:
+    """
+    What postings refer to beside their wallets, as it stands under the lock.
+
+    Attributes:
+        operations: Holds, transfers that are reversed or carried out, and the holds on
+            the wallets whose time is over; by id.
+        limits: By wallet; one that is not here has none.
+    """
+
+    operations: Mapping[UUID, OperationRecord] = field(default_factory=dict)
+    quotes: Mapping[UUID, QuoteRecord] = field(default_factory=dict)
+    limits: Mapping[UUID, WalletLimits] = field(default_factory=dict)
 
 
 @record

@@ -15,18 +15,23 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
-from wallet.core.errors import BusyError, ServiceUnavailableError
+from wallet.core.errors import BusyError, InvalidInputError, ServiceUnavailableError
 from wallet.core.logging import begin_request, get_logger
 from wallet.core.metrics import LOCK_OUTAGES, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
 from wallet.core.settings import LockOutage
 from wallet.services.database import Connection, run_transaction
 from wallet.services.ledger.answers import log_answer
-from wallet.services.ledger.decide import Decision, decide
-from wallet.services.ledger.errors import BatchRejectedError
+from wallet.services.ledger.decide import decide
+from wallet.services.ledger.errors import (
+    BatchRejectedError,
+    NotPendingError,
+    NotReversibleError,
+    QuoteExpiredError,
+)
 from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Job, Queue
-from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Work
+from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Sweep, Work
 
 LANES = 2
 """
@@ -42,6 +47,9 @@ After so long no further transaction of a round begins; the last one may take
 ``TRANSACTION_DEADLINE_S`` more, and the locks live longer than both.
 """
 
+_TRANSACTIONS_MAX = 8
+"""Most transactions of a round: all but the last put holds on record that are over."""
+
 _LOCK_PAUSE_MIN_MS = 3.0
 _LOCK_PAUSE_MAX_MS = 40.0
 _LOCK_PAUSE_GROWTH = 1.3
@@ -51,6 +59,15 @@ _TIMER_ERROR_S = 0.001
 How much too early a timer may fire: uvloop rounds to whole milliseconds. Who is
 woken before it is time stays where it is, and nobody would wake it again.
 """
+
+_LOOKED_AT_AGAIN = (
+    BatchRejectedError,
+    InvalidInputError,
+    NotPendingError,
+    NotReversibleError,
+    QuoteExpiredError,
+)
+"""Refusals that the first try of the same request can be the reason of."""
 
 log = get_logger(__name__)
 
@@ -151,6 +168,17 @@ class Ledger:
             raise outcomes[0].error
         return outcomes
 
+    async def sweep(self, wallet_ids: Sequence[UUID]) -> None:
+        """
+        End the holds on *wallet_ids* whose time is over.
+
+        Readers and payers take them for ended anyway; this puts it on record.
+
+        Raises:
+            BusyError, ServiceUnavailableError: See ``post``.
+        """
+        await self._answer_to(self._ask(Sweep(tuple(wallet_ids))))
+
     async def record(self, connection: Connection, posting: Posting) -> Outcome:
         """
         Carry out *posting* inside the caller's transaction, without the gate.
@@ -158,7 +186,10 @@ class Ledger:
         For wallets that nobody else can know yet: those that the same
         transaction has just opened.
         """
-        return (await _carry_out(connection, [posting]))[0]
+        outcomes = await _carry_out(connection, [posting])
+        if outcomes is None:
+            raise AssertionError("a wallet that was just opened has holds")
+        return outcomes[0]
 
     async def drain(self) -> None:
         """Wait until every posting is answered and every lock is given back."""
@@ -343,27 +374,34 @@ class Ledger:
 
 async def _transact(jobs: Sequence[Job]) -> list[Outcome]:
     works = [job.work for job in jobs]
-    outcomes = await run_transaction(
-        lambda connection: _carry_out(connection, works), finds_itself=True
-    )
-    ROUND_POSTINGS.observe(len(outcomes))
-    return outcomes
+    for _ in range(_TRANSACTIONS_MAX):
+        outcomes = await run_transaction(
+            lambda connection: _carry_out(connection, works), finds_itself=True
+        )
+        if outcomes is not None:
+            ROUND_POSTINGS.observe(len(outcomes))
+            return outcomes
+    raise BusyError
 
 
-async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outcome]:
-    decision = await _decide(connection, works)
-    if any(isinstance(outcome.error, BatchRejectedError) for outcome in decision.outcomes):
-        # A key that was used while we waited for a row is missed, and a rejected batch
-        # writes nothing that its unique key would refuse: with the rows in hand, look again.
-        decision = await _decide(connection, works)
-    if decision.operations:
+async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outcome] | None:
+    """Carry out *works*; None where so many holds were over that this only put them on record."""
+    page = await lock_and_read(connection, works)
+    if not page.is_swept:
+        await write(
+            connection, decide(page.wallets, {}, (), now=page.read_at, related=page.related)
+        )
+        return None
+    decision = decide(page.wallets, page.known, works, now=page.read_at, related=page.related)
+    if any(isinstance(outcome.error, _LOOKED_AT_AGAIN) for outcome in decision.outcomes):
+        # A key that was used while we waited for a row is missed, and what such a
+        # refusal writes is nothing that its unique key would refuse: with the rows in
+        # hand, look again.
+        page = await lock_and_read(connection, works)
+        decision = decide(page.wallets, page.known, works, now=page.read_at, related=page.related)
+    if decision.operations or decision.changed:
         await write(connection, decision)
     return decision.outcomes
-
-
-async def _decide(connection: Connection, works: Sequence[Work]) -> Decision:
-    page = await lock_and_read(connection, [posting for work in works for posting in work.postings])
-    return decide(page.wallets, page.known, works, now=page.read_at)
 
 
 def _answer(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> None:
