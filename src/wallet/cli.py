@@ -74,6 +74,19 @@ def serve() -> None:
 
 
 @main.command()
+@click.option("--once", is_flag=True, help="Do what is due, and end.")
+def worker(once: bool) -> None:  # noqa: FBT001
+    """
+    End holds and carry out scheduled transfers when their time comes.
+
+    As many may run as you like. SIGTERM ends it after what it has begun.
+    """
+    from wallet.worker import run
+
+    _run(run(_settings(), once=once))
+
+
+@main.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe to run twice at once."""
     from wallet.services.migrations import migrate as run_migrations

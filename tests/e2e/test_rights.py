@@ -7,7 +7,8 @@ tests: whoever adds one says here how a stranger would try it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,17 +17,22 @@ import pytest_asyncio
 
 from tests.e2e.test_bad_pages import cursor_of, uuid_of
 from tests.support.api import (
+    CANCEL_TRANSFER,
+    CAPTURE_HOLD,
+    HOLD,
     LOGIN,
     LOGOUT,
     OPEN_WALLET,
     OPERATION,
     PASSWORD,
     REFRESH,
+    REVERSE,
     SIGNUP,
     STATEMENT,
     TOPUP,
     TRANSFER,
     TRANSFER_BATCH,
+    VOID_HOLD,
     WITHDRAW,
     Account,
     Api,
@@ -61,6 +67,11 @@ def money(**more: object) -> dict[str, object]:
     }
 
 
+def follows(operation_id: str) -> dict[str, object]:
+    """Return the variables of a mutation that follows an operation."""
+    return {"input": {"operationId": operation_id, "idempotencyKey": uuid4().hex}}
+
+
 @dataclass(frozen=True, slots=True)
 class Things:
     """What somebody has, by its ids; or ids of the same types that nobody has."""
@@ -70,11 +81,15 @@ class Things:
     other_wallet: str = field(default_factory=lambda: to_global_id("Wallet", new_id()))
     completed: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     failed: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
+    received: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
+    scheduled: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
+    held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
+    also_held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
 
     @property
     def all(self) -> list[str]:
         """Every id."""
-        return [self.user, self.wallet, self.other_wallet, self.completed, self.failed]
+        return list(asdict(self).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,24 @@ TRIES: dict[str, list[Try]] = {
     "operation": [
         Try("completed", OPERATION, lambda theirs, _: {"id": theirs.completed}),
         Try("failed", OPERATION, lambda theirs, _: {"id": theirs.failed}),
+        Try("scheduled", OPERATION, lambda theirs, _: {"id": theirs.scheduled}),
+        Try("hold", OPERATION, lambda theirs, _: {"id": theirs.held_for}),
     ],
+    "hold": [
+        Try(
+            "for oneself",
+            HOLD,
+            lambda theirs, me: {
+                "input": money(sourceWalletId=theirs.wallet, targetWalletId=me.wallet_id)
+            },
+        ),
+    ],
+    "captureHold": [Try("hold", CAPTURE_HOLD, lambda theirs, _: follows(theirs.held_for))],
+    "voidHold": [Try("hold", VOID_HOLD, lambda theirs, _: follows(theirs.also_held_for))],
+    "cancelTransfer": [
+        Try("scheduled", CANCEL_TRANSFER, lambda theirs, _: follows(theirs.scheduled))
+    ],
+    "reverse": [Try("received", REVERSE, lambda theirs, _: follows(theirs.received))],
     "topup": [Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)})],
     "withdraw": [
         Try("wallet", WITHDRAW, lambda theirs, _: {"input": money(walletId=theirs.wallet)})
@@ -228,12 +260,24 @@ async def things(owner: Account, payee: Account) -> Things:
         owner.wallet_id, payee.wallet_id, "7.50", description="the rent", metadata={"flat": 3}
     )
     failed = await owner.api.transfer(owner.wallet_id, payee.wallet_id, "1000.00")
+    received = await payee.api.transfer(payee.wallet_id, owner.wallet_id, "1.00")
+    holds = [await payee.api.hold(payee.wallet_id, owner.wallet_id, "1.00") for _ in range(2)]
+    scheduled = await owner.api.transfer(
+        owner.wallet_id,
+        payee.wallet_id,
+        "1.00",
+        scheduledFor=(datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    )
     return Things(
         user=owner.user_id,
         wallet=owner.wallet_id,
         other_wallet=other,
         completed=paid["done"]["id"],
         failed=failed["failed"]["id"],
+        received=received["done"]["id"],
+        scheduled=scheduled["done"]["id"],
+        held_for=holds[0]["done"]["id"],
+        also_held_for=holds[1]["done"]["id"],
     )
 
 
@@ -288,7 +332,7 @@ class TestStranger:
             nobodys = await send(stranger, try_, Things())
 
         assert theirs == nobodys
-        for secret in (*things.all, owner.email, "42.50", "the rent"):
+        for secret in (*things.all, owner.email, "43.50", "the rent"):
             assert secret not in theirs
 
     async def test_cursor_of_another_is_of_no_use(self, stranger: Account, things: Things) -> None:

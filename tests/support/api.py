@@ -12,6 +12,8 @@ _WALLET = "id currency label status balance { amount } held { amount } available
 _OPERATION = """
     id kind status amount { amount currency } description metadata errorCode createdAt completedAt
     source { walletId currency holder } target { walletId currency holder }
+    exchange { rate amount { amount currency } converted { amount currency } }
+    returned { amount currency } parentId expiresAt scheduledFor
 """
 _ERROR = "... on Error { code message retryable }"
 _RECORDED = f"operation {{ {_OPERATION} }}"
@@ -46,7 +48,7 @@ _MOVED = f"""
     ... on InvalidInput {{ field }} ... on NotFound {{ field }}
     ... on CurrencyMismatch {{ expected }}
     ... on WalletUnavailable {{ status failed: {_RECORDED} }}
-    ... on LimitExceeded {{ failed: {_RECORDED} }}
+    ... on LimitExceeded {{ until failed: {_RECORDED} }}
 """
 TOPUP = f"mutation Topup($input: TopupInput!) {{ topup(input: $input) {{ {_MOVED} }} }}"
 _FUNDS = f"... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}"
@@ -58,6 +60,27 @@ _TRANSFERRED = f"""
 """
 TRANSFER = f"""
 mutation Transfer($input: TransferInput!) {{ transfer(input: $input) {{ {_TRANSFERRED} }} }}
+"""
+_OVER = "... on NotPending { over: status }"
+HOLD = f"mutation Hold($input: HoldInput!) {{ hold(input: $input) {{ {_TRANSFERRED} }} }}"
+CAPTURE_HOLD = f"""
+mutation CaptureHold($input: CaptureHoldInput!) {{ captureHold(input: $input) {{
+    {_MOVED} {_OVER} }} }}
+"""
+_ENDED = f"""
+    __typename {_ERROR}
+    ... on OperationPayload {{ done: operation {{ {_OPERATION} }} wallet {{ {_WALLET} }} replayed }}
+    ... on InvalidInput {{ field }} ... on NotFound {{ field }} {_OVER}
+"""
+VOID_HOLD = f"""
+mutation VoidHold($input: VoidHoldInput!) {{ voidHold(input: $input) {{ {_ENDED} }} }}
+"""
+CANCEL_TRANSFER = f"""
+mutation CancelTransfer($input: CancelTransferInput!) {{
+    cancelTransfer(input: $input) {{ {_ENDED} }} }}
+"""
+REVERSE = f"""
+mutation Reverse($input: ReverseInput!) {{ reverse(input: $input) {{ {_TRANSFERRED} }} }}
 """
 _CAUSE = f"""
     __typename code message retryable ... on InvalidInput {{ field }} ... on NotFound {{ field }}
@@ -206,6 +229,36 @@ class Api:
                 **more,
             },
         )
+
+    async def hold(
+        self, source: str, target: str, amount: str, *, currency: str = "EUR", **more: Any
+    ) -> Any:
+        """Reserve money for a target; *more* are further fields of the input."""
+        return await self.run(
+            HOLD,
+            input={
+                "sourceWalletId": source,
+                "targetWalletId": target,
+                "amount": {"amount": amount, "currency": currency},
+                "idempotencyKey": uuid4().hex,
+                **more,
+            },
+        )
+
+    async def follow(
+        self, document: str, operation_id: str, amount: str | None = None, **more: Any
+    ) -> Any:
+        """Capture, void, cancel or reverse an operation; *amount* is in euro."""
+        if amount is not None:
+            more = {"amount": {"amount": amount, "currency": "EUR"}, **more}
+        return await self.run(
+            document,
+            input={"operationId": operation_id, "idempotencyKey": uuid4().hex, **more},
+        )
+
+    async def operation(self, operation_id: str) -> Any:
+        """Look an operation up."""
+        return await self.run(OPERATION, id=operation_id)
 
     async def transfer_batch(self, transfers: list[dict[str, Any]], *, mode: str = "ATOMIC") -> Any:
         """Send a batch of the inputs of transfers."""

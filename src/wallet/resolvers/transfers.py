@@ -1,13 +1,10 @@
 """Resolvers of what opens wallets and moves money."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
-import strawberry
 from strawberry.types.nodes import Selection
 
 from wallet.core.errors import ForbiddenError, InvalidInputError, NotFoundError
-from wallet.core.ids import find_id
 from wallet.core.inputs import (
     LABEL_LENGTH_MAX,
     check_currency,
@@ -21,7 +18,6 @@ from wallet.schema.batches import (
 )
 from wallet.schema.context import Context, Info
 from wallet.schema.errors import show_refusal
-from wallet.schema.operations import Operation
 from wallet.schema.optional import given
 from wallet.schema.results import OpenWalletResult, TopupResult, TransferResult, WithdrawResult
 from wallet.schema.transfers import (
@@ -32,6 +28,7 @@ from wallet.schema.transfers import (
     TransferInput,
     WithdrawInput,
     read_note,
+    read_wallet_id,
 )
 from wallet.schema.wallets import Wallet
 from wallet.services import batches, transfers, wallets
@@ -61,9 +58,9 @@ async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
     actor = await info.context.get_actor()
     services = info.context.services
     order = await _read_funding(info, actor, input)
-    return _payload(
+    return OperationPayload.of(
         await transfers.topup(services.ledger, services.settings.who_funds, order, actor=actor),
-        actor,
+        actor.user_id,
     )
 
 
@@ -72,18 +69,18 @@ async def withdraw(info: Info, input: WithdrawInput) -> WithdrawResult:  # noqa:
     actor = await info.context.get_actor()
     services = info.context.services
     order = await _read_funding(info, actor, input)
-    return _payload(
+    return OperationPayload.of(
         await transfers.withdraw(services.ledger, services.settings.who_funds, order, actor=actor),
-        actor,
+        actor.user_id,
     )
 
 
 async def _read_funding(
     info: Info, actor: Actor, input_: TopupInput | WithdrawInput
 ) -> FundingOrder:
-    wallet_id = _read_wallet_id(input_.wallet_id, field="wallet_id")
-    if actor.is_operator:
-        await _refuse_foreign_statement(info, actor, wallet_id)
+    wallet_id = read_wallet_id(input_.wallet_id, field="wallet_id")
+    if actor.is_operator and not await wallets.find_wallet(actor, wallet_id):
+        refuse_statement(info)
     return FundingOrder(
         wallet_id=wallet_id,
         amount_minor=input_.amount.read(),
@@ -96,8 +93,8 @@ async def transfer(info: Info, input: TransferInput) -> TransferResult:  # noqa:
     """Move money from one of the viewer's wallets into any other."""
     actor = await info.context.get_actor()
     order = _read_order(input)
-    return _payload(
-        await transfers.transfer(info.context.services.ledger, order, actor=actor), actor
+    return OperationPayload.of(
+        await transfers.transfer(info.context.services.ledger, order, actor=actor), actor.user_id
     )
 
 
@@ -117,18 +114,19 @@ async def transfer_batch(info: Info, input: TransferBatchInput) -> TransferBatch
 
 def _result(outcome: Outcome, actor: Actor, context: Context) -> TransferResult:
     if outcome.error is None:
-        return _payload(outcome, actor)
+        return OperationPayload.of(outcome, actor.user_id)
     # The union has a place for all that a transfer is refused with.
     return show_refusal(outcome.error, context)  # type: ignore[return-value]
 
 
 def _read_order(input_: TransferInput) -> TransferOrder:
     return TransferOrder(
-        source_id=_read_wallet_id(input_.source_wallet_id, field="source_wallet_id"),
-        target_id=_read_wallet_id(input_.target_wallet_id, field="target_wallet_id"),
+        source_id=read_wallet_id(input_.source_wallet_id, field="source_wallet_id"),
+        target_id=read_wallet_id(input_.target_wallet_id, field="target_wallet_id"),
         amount_minor=input_.amount.read(),
         currency=input_.amount.currency,
         note=read_note(input_),
+        scheduled_for=given(input_.scheduled_for),
     )
 
 
@@ -139,33 +137,15 @@ def _try_to_read_order(input_: TransferInput) -> TransferOrder | batches.Unreada
         return error
 
 
-async def _refuse_foreign_statement(info: Info, actor: Actor, wallet_id: UUID) -> None:
+def refuse_statement(info: Info) -> None:
     """Refuse, before money moves, an answer that an operator is not to see."""
-    if _selects(info.selected_fields, "operations") and not await wallets.find_wallet(
-        actor, wallet_id
-    ):
-        raise ForbiddenError("Only its owner reads a wallet's statement.")
+    for name in ("operations", "balanceAt", "scheduledTransfers"):
+        if _selects(info.selected_fields, name):
+            raise ForbiddenError("Only its owner reads a wallet's statement.")
 
 
 def _selects(selections: Iterable[Selection], name: str) -> bool:
     return any(
         getattr(selection, "name", None) == name or _selects(selection.selections, name)
         for selection in selections
-    )
-
-
-def _read_wallet_id(text: strawberry.ID, *, field: str) -> UUID:
-    wallet_id = find_id("Wallet", text)
-    if wallet_id is None:
-        raise NotFoundError("There is no such wallet.", field=(field,))
-    return wallet_id
-
-
-def _payload(outcome: Outcome, actor: Actor) -> OperationPayload:
-    if outcome.operation is None or outcome.wallet is None:
-        raise AssertionError("a completed posting has an operation and a wallet")
-    return OperationPayload(
-        operation=Operation.of(outcome.operation, actor.user_id),
-        wallet=Wallet.of(outcome.wallet, actor.user_id),
-        replayed=outcome.replayed,
     )

@@ -3,6 +3,7 @@ The typed errors of the public API, and how the services' errors become them.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Self
 
 import strawberry
@@ -12,7 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from wallet.core import errors
 from wallet.schema.context import Context
-from wallet.schema.nodes import ErrorCode, Money, WalletStatus
+from wallet.schema.nodes import ErrorCode, Money, OperationStatus, WalletStatus
 from wallet.schema.operations import Operation
 from wallet.schema.scalars import CurrencyCode
 from wallet.services import ledger
@@ -145,11 +146,16 @@ class LimitExceeded(Error):
     """Beyond a limit."""
 
     operation: Operation | None = strawberry.field(description=_RECORDED)
+    until: datetime | None = strawberry.field(
+        description="From when on more may leave the wallet; null when waiting does not help."
+    )
 
     @classmethod
     def of(cls, error: ledger.LimitExceededError, context: Context) -> Self:  # type: ignore[override]
-        """Show the record of the attempt."""
-        return cls(**_common(error), operation=_operation(error.operation, context))
+        """Show the record of the attempt, and how long the limit stands in the way."""
+        return cls(
+            **_common(error), operation=_operation(error.operation, context), until=error.until
+        )
 
 
 @strawberry.type(description="The idempotency key was used with other input.")
@@ -175,6 +181,33 @@ class BatchRejected(Error):
     def of(cls, error: ledger.BatchRejectedError, context: Context) -> Self:  # type: ignore[override]
         """Show which transfer it was, and why."""
         return cls(**_common(error), index=error.index, cause=show_refusal(error.cause, context))
+
+
+@strawberry.type(description="The hold, or the scheduled transfer, is over already.")
+class NotPending(Error):
+    """Over already."""
+
+    status: OperationStatus = strawberry.field(description="What became of it.")
+
+    @classmethod
+    def of(cls, error: ledger.NotPendingError, _context: Context) -> Self:  # type: ignore[override]
+        """Show what became of it."""
+        return cls(**_common(error), status=error.status)
+
+
+@strawberry.type(description="The operation is none that can be given back, or was given back.")
+class NotReversible(Error):
+    """Not to be given back."""
+
+
+@strawberry.type(description="The quote's time is over, or it was used.")
+class QuoteExpired(Error):
+    """Too late for this quote."""
+
+
+@strawberry.type(description="There is no exchange rate for it, or none that is young enough.")
+class RateUnavailable(Error):
+    """No rate."""
 
 
 @strawberry.type(description="Too many attempts.")
@@ -226,6 +259,10 @@ _ERROR_TYPES: dict[type[errors.WalletError], type[Error]] = {
     ledger.WalletUnavailableError: WalletUnavailable,
     ledger.LimitExceededError: LimitExceeded,
     ledger.BatchRejectedError: BatchRejected,
+    ledger.NotPendingError: NotPending,
+    ledger.NotReversibleError: NotReversible,
+    ledger.QuoteExpiredError: QuoteExpired,
+    errors.RateUnavailableError: RateUnavailable,
     errors.IdempotencyConflictError: IdempotencyConflict,
     errors.BusyError: Busy,
     errors.RateLimitedError: RateLimited,

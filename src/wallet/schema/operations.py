@@ -9,11 +9,12 @@ import strawberry
 from strawberry.scalars import JSON
 
 from wallet.core.ids import to_global_id
+from wallet.core.money import format_rate
 from wallet.schema.context import Info
 from wallet.schema.nodes import ErrorCode, Money, Node, OperationKind, OperationStatus
 from wallet.schema.optional import given
 from wallet.schema.paging import PageArguments, PageInfo, to_cursor
-from wallet.schema.scalars import CurrencyCode
+from wallet.schema.scalars import CurrencyCode, DecimalText
 from wallet.services import statements
 from wallet.services.ledger import OperationRecord, WalletRecord
 from wallet.services.ledger import Party as PartyRecord
@@ -51,6 +52,31 @@ class Party:
         )
 
 
+@strawberry.type(
+    description=(
+        "What a conversion did: amount × rate = converted, rounded half-even to the target's "  # noqa: RUF001
+        "minor unit."
+    )
+)
+class Exchange:
+    """A conversion, from its source to its target."""
+
+    rate: DecimalText = strawberry.field(description="Units of the target's currency for one.")
+    amount: Money = strawberry.field(description="What the source gave.")
+    converted: Money = strawberry.field(description="What the target got.")
+
+    @classmethod
+    def of(cls, record: OperationRecord) -> Self | None:
+        """Show the conversion of an operation; None where there was none."""
+        if record.conversion is None:
+            return None
+        return cls(
+            rate=DecimalText(format_rate(record.conversion.rate)),
+            amount=Money.of(record.amount_minor, record.currency),
+            converted=Money.of(record.received_minor, record.received_currency),
+        )
+
+
 @strawberry.type(description="Something that a person asked for, and what became of it.")
 class Operation(Node):
     """An operation, as one of its parties sees it."""
@@ -69,6 +95,19 @@ class Operation(Node):
     completed_at: datetime | None = strawberry.field(
         description="When it was completed, or refused; null while PENDING."
     )
+    exchange: Exchange | None = strawberry.field(
+        description="How it was converted; null where both sides have one currency."
+    )
+    returned: Money = strawberry.field(
+        description="How much of what the target got was given back."
+    )
+    parent_id: strawberry.ID | None = strawberry.field(
+        description="The operation that this one captures, voids, cancels or gives back."
+    )
+    expires_at: datetime | None = strawberry.field(description="When a hold ends by itself.")
+    scheduled_for: datetime | None = strawberry.field(
+        description="When a transfer that was scheduled is carried out."
+    )
 
     @classmethod
     def of(cls, record: OperationRecord, viewer_id: UUID) -> Self:
@@ -85,7 +124,16 @@ class Operation(Node):
             error_code=ErrorCode(record.error_code) if record.error_code else None,
             created_at=record.created_at,
             completed_at=record.completed_at,
+            exchange=Exchange.of(record),
+            returned=Money.of(record.returned_minor, record.received_currency),
+            parent_id=_id_of(record.parent_id),
+            expires_at=record.expires_at,
+            scheduled_for=record.scheduled_for,
         )
+
+
+def _id_of(operation_id: UUID | None) -> strawberry.ID | None:
+    return strawberry.ID(to_global_id("Operation", operation_id)) if operation_id else None
 
 
 @strawberry.type(description="One line of the wallet's statement.")

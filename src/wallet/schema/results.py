@@ -21,6 +21,8 @@ from wallet.schema.errors import (
     InvalidInput,
     LimitExceeded,
     NotFound,
+    NotPending,
+    NotReversible,
     RateLimited,
     SessionExpired,
     WalletUnavailable,
@@ -83,4 +85,49 @@ TransferResult = Annotated[
     | IdempotencyConflict
     | Busy,
     strawberry.union("TransferResult", description="What became of a transfer."),
+]
+HoldResult = Annotated[
+    OperationPayload
+    | InvalidInput
+    | NotFound
+    | InsufficientFunds
+    | CurrencyMismatch
+    | WalletUnavailable
+    | LimitExceeded
+    | IdempotencyConflict
+    | Busy,
+    strawberry.union("HoldResult", description="What became of a hold."),
+]
+CaptureHoldResult = Annotated[
+    OperationPayload
+    | InvalidInput
+    | NotFound
+    | NotPending
+    | CurrencyMismatch
+    | WalletUnavailable
+    | LimitExceeded
+    | IdempotencyConflict
+    | Busy,
+    strawberry.union("CaptureHoldResult", description="What became of a capture."),
+]
+VoidHoldResult = Annotated[
+    OperationPayload | InvalidInput | NotFound | NotPending | IdempotencyConflict | Busy,
+    strawberry.union("VoidHoldResult", description="What became of a void."),
+]
+CancelTransferResult = Annotated[
+    OperationPayload | InvalidInput | NotFound | NotPending | IdempotencyConflict | Busy,
+    strawberry.union("CancelTransferResult", description="What became of a cancellation."),
+]
+ReverseResult = Annotated[
+    OperationPayload
+    | InvalidInput
+    | NotFound
+    | InsufficientFunds
+    | NotReversible
+    | CurrencyMismatch
+    | WalletUnavailable
+    | LimitExceeded
+    | IdempotencyConflict
+    | Busy,
+    strawberry.union("ReverseResult", description="What became of a reversal."),
 ]

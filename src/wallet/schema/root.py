@@ -3,7 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, queries, transfers
+from wallet.resolvers import accounts, holds, queries, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -11,13 +11,18 @@ from wallet.schema.inputs import quicken_inputs
 from wallet.schema.nodes import Node
 from wallet.schema.operations import Operation
 from wallet.schema.results import (
+    CancelTransferResult,
+    CaptureHoldResult,
+    HoldResult,
     LoginResult,
     LogoutResult,
     OpenWalletResult,
     RefreshSessionResult,
+    ReverseResult,
     SignupResult,
     TopupResult,
     TransferResult,
+    VoidHoldResult,
     WithdrawResult,
 )
 from wallet.schema.scalars import SCALARS
@@ -85,6 +90,23 @@ class Mutation:
     transfer_batch: TransferBatchResult = strawberry.mutation(
         resolver=transfers.transfer_batch,
         description="Carry out up to 1000 transfers, all or none, or each on its own.",
+    )
+    cancel_transfer: CancelTransferResult = strawberry.mutation(
+        resolver=holds.cancel_transfer, description="Call off a transfer that is still to come."
+    )
+    hold: HoldResult = strawberry.mutation(
+        resolver=holds.hold, description="Reserve money of one of the viewer's wallets for another."
+    )
+    capture_hold: CaptureHoldResult = strawberry.mutation(
+        resolver=holds.capture_hold,
+        description="Take what a hold has reserved, in part or whole; the rest is released.",
+    )
+    void_hold: VoidHoldResult = strawberry.mutation(
+        resolver=holds.void_hold, description="Let go of what a hold has reserved."
+    )
+    reverse: ReverseResult = strawberry.mutation(
+        resolver=holds.reverse,
+        description="Give a completed transfer back, in part or whole, by who received it.",
     )
 
 

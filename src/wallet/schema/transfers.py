@@ -1,8 +1,14 @@
 """Inputs and payloads of what opens wallets and moves money."""
 
+from datetime import datetime
+from typing import Protocol, Self
+from uuid import UUID
+
 import strawberry
 from strawberry.scalars import JSON
 
+from wallet.core.errors import NotFoundError
+from wallet.core.ids import find_id
 from wallet.core.inputs import (
     DESCRIPTION_LENGTH_MAX,
     check_idempotency_key,
@@ -14,9 +20,10 @@ from wallet.schema.operations import Operation
 from wallet.schema.optional import given
 from wallet.schema.scalars import CurrencyCode, DecimalText
 from wallet.schema.wallets import Wallet
+from wallet.services.ledger import Outcome
 from wallet.services.transfers import Note
 
-_KEY_DESCRIPTION = (
+KEY_DESCRIPTION = (
     "Made by the client, 1 to 255 characters, unique per user. The same key with the same "
     "input answers the first outcome again (replayed: true); with another input, "
     "IdempotencyConflict."
@@ -48,7 +55,7 @@ class OpenWalletInput:
     label: str | None = strawberry.field(
         default=strawberry.UNSET, description="A name for it, at most 100 characters."
     )
-    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
 
 
 @strawberry.input(description="Money from outside into a wallet.")
@@ -57,7 +64,7 @@ class TopupInput:
 
     wallet_id: strawberry.ID = strawberry.field(description="Where the money goes.")
     amount: MoneyInput = strawberry.field(description="How much.")
-    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
         default=strawberry.UNSET, description="A line for people, at most 500 characters."
     )
@@ -72,7 +79,7 @@ class WithdrawInput:
 
     wallet_id: strawberry.ID = strawberry.field(description="Where the money comes from.")
     amount: MoneyInput = strawberry.field(description="How much.")
-    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
         default=strawberry.UNSET, description="A line for people, at most 500 characters."
     )
@@ -88,7 +95,7 @@ class TransferInput:
     source_wallet_id: strawberry.ID = strawberry.field(description="One of the viewer's wallets.")
     target_wallet_id: strawberry.ID = strawberry.field(description="Any other wallet.")
     amount: MoneyInput = strawberry.field(description="How much, in the currency of both.")
-    idempotency_key: str = strawberry.field(description=_KEY_DESCRIPTION)
+    idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="A line for people, at most 500 characters; both sides see it.",
@@ -97,9 +104,24 @@ class TransferInput:
         default=strawberry.UNSET,
         description="For programs: at most 8 KiB, nested at most 8 deep; both sides see it.",
     )
+    scheduled_for: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "When it is to be carried out; now where it is not given. Until then it is PENDING "
+            "and can be cancelled; the money has to be there at its time, and is not held before."
+        ),
+    )
 
 
-def read_note(input_: TopupInput | WithdrawInput | TransferInput) -> Note:
+class _WithNote(Protocol):
+    """An input with a key, and what is written beside the money."""
+
+    idempotency_key: str
+    description: str | None
+    metadata: JSON | None
+
+
+def read_note(input_: _WithNote) -> Note:
     """Check what a request for money says besides who, whom and how much."""
     return Note(
         idempotency_key=check_idempotency_key(input_.idempotency_key),
@@ -108,6 +130,14 @@ def read_note(input_: TopupInput | WithdrawInput | TransferInput) -> Note:
         ),
         metadata=check_metadata(given(input_.metadata)),
     )
+
+
+def read_wallet_id(text: strawberry.ID, *, field: str) -> UUID:
+    """Read a wallet's id; what is none is nobody's wallet."""
+    wallet_id = find_id("Wallet", text)
+    if wallet_id is None:
+        raise NotFoundError("There is no such wallet.", field=(field,))
+    return wallet_id
 
 
 @strawberry.type(description="The new wallet, or the one that this key opened before.")
@@ -128,3 +158,14 @@ class OperationPayload:
     replayed: bool = strawberry.field(
         description="Whether this is the answer to an earlier request with the same key."
     )
+
+    @classmethod
+    def of(cls, outcome: Outcome, viewer_id: UUID) -> Self:
+        """Show an outcome in which money moved."""
+        if outcome.operation is None or outcome.wallet is None:
+            raise AssertionError("a completed posting has an operation and a wallet")
+        return cls(
+            operation=Operation.of(outcome.operation, viewer_id),
+            wallet=Wallet.of(outcome.wallet, viewer_id),
+            replayed=outcome.replayed,
+        )

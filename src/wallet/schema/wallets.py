@@ -11,7 +11,12 @@ from wallet.core.errors import ForbiddenError
 from wallet.core.ids import to_global_id
 from wallet.schema.context import Info
 from wallet.schema.nodes import Money, Node, WalletStatus
-from wallet.schema.operations import OperationConnection, OperationFilter, load_operations
+from wallet.schema.operations import (
+    Operation,
+    OperationConnection,
+    OperationFilter,
+    load_operations,
+)
 from wallet.schema.optional import given
 from wallet.schema.paging import (
     PAGE_OVERHEAD_ROWS,
@@ -22,7 +27,7 @@ from wallet.schema.paging import (
 )
 from wallet.schema.scalars import CurrencyCode
 from wallet.services.ledger import WalletRecord
-from wallet.services.statements import Filter
+from wallet.services.statements import Filter, get_balance_at, list_scheduled
 
 First = Annotated[
     int | None,
@@ -88,8 +93,7 @@ class Wallet(Node):
         where: Where = strawberry.UNSET,
     ) -> OperationConnection:
         """Load a page of the statement; only its owner reads it."""
-        if self.viewer_id != self.record.owner_id:
-            raise ForbiddenError("Only its owner reads a wallet's statement.")
+        self._check_reader()
         page = read_page(
             self.record.id,
             first=given(first),
@@ -104,6 +108,33 @@ class Wallet(Node):
             where.read() if where else Filter(),
             viewer_id=self.viewer_id,
         )
+
+    @strawberry.field(
+        description="Its transfers that are still to come, the soonest first; 1 to 100 of them."
+    )
+    async def scheduled_transfers(self, info: Info, first: First = 20) -> list[Operation]:
+        """List what is PENDING and out of this wallet; only its owner reads it."""
+        self._check_reader()
+        page = read_page(self.record.id, first=first, after=None, last=None, before=None)
+        info.context.charge(page.limit)
+        found = await list_scheduled(self.record.id, limit=page.limit)
+        return [Operation.of(record, self.viewer_id) for record in found]
+
+    @strawberry.field(description="The balance as it stood at that instant.")
+    async def balance_at(
+        self,
+        info: Info,
+        at: Annotated[datetime, strawberry.argument(description="The instant, inclusive.")],
+    ) -> Money:
+        """Look up the newest line up to an instant; only its owner reads it."""
+        self._check_reader()
+        info.context.charge(1)
+        balance_minor = await get_balance_at(self.record.id, at)
+        return Money.of(balance_minor, self.record.currency)
+
+    def _check_reader(self) -> None:
+        if self.viewer_id != self.record.owner_id:
+            raise ForbiddenError("Only its owner reads a wallet's statement.")
 
 
 @strawberry.type(description="One wallet in a list of wallets.")
