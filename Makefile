@@ -34,7 +34,7 @@ ALL = --numprocesses=2 --dist=loadfile --cov=wallet.services --cov=wallet.core -
 	--cov-fail-under=95
 
 .PHONY: test
-test: setup $(VENV)/.development  ## Run all tests, on servers of their own (ARGS="-k transfers")
+test: setup $(VENV)/.development $(VENV)/.clients  ## Run all tests, on servers of their own (ARGS="-k transfers")
 	@exec $(RUN) -m pytest $(or $(ARGS),$(ALL))
 
 .PHONY: check
@@ -49,6 +49,10 @@ check: setup $(VENV)/.development  ## Check style, types, imports, and the schem
 	@echo "Checking the schema and the migrations …"
 	@$(RUN) -m wallet schema --check
 	@$(RUN) -m wallet makemigrations --check
+
+.PHONY: audit
+audit: setup $(VENV)/.development $(VENV)/.clients  ## Audit GraphQL over HTTP with the npm package graphql-http
+	@exec $(RUN) -m pytest tests/e2e/test_audit.py --quiet --no-header --capture=no
 
 .PHONY: bench
 bench: setup $(VENV)/.development  ## Compare with plain SQL and with a naive version, about 15 minutes (needs wrk)
@@ -114,6 +118,12 @@ $(VENV)/.servers: requirements/servers.txt | $(RUN)
 
 $(VENV)/.development: requirements/development.txt $(VENV)/.servers
 	@$(RUN) src/wallet/development/install.py $<
+	@touch $@
+
+# Clients from npm, for the tests that run them.
+$(VENV)/.clients: tests/clients/package-lock.json $(VENV)/.package
+	@echo "Installing the clients of tests/clients …"
+	@$(RUN) -m tests.clients
 	@touch $@
 
 # What builds the package was installed with the servers: no download of its own, no isolation.

@@ -9,6 +9,7 @@ from typing import Any
 import redis.asyncio as redis
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -30,6 +31,17 @@ from wallet.services.token_memory import TokenMemory
 
 GRAPHQL_PATH = "/graphql"
 PROBE_TIMEOUT_S = 2.0
+
+_CORS_HEADERS_TAKEN = [
+    "Authorization",
+    "Content-Type",
+    "X-Request-ID",
+    "X-Apollo-Operation-Name",
+    "Apollo-Require-Preflight",
+    "GraphQL-Require-Preflight",
+]
+_CORS_HEADERS_SHOWN = ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"]
+_CORS_MAX_AGE_S = 600
 
 _COLLECT_EVERY = 10_000
 """After how many new objects the collector looks for rings among them; Python's own is 700."""
@@ -59,7 +71,24 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lambda _app: _lifespan(services, client),
     )
     others.state.redis = client
-    return RequestLog(_Front(GraphQLView(services, path=GRAPHQL_PATH), others))
+    front: ASGIApp = _Front(GraphQLView(services, path=GRAPHQL_PATH), others)
+    if settings.cors_origins:
+        front = _with_cors(front, settings.cors_origins.split(","))
+    return RequestLog(front)
+
+
+def _with_cors(app: ASGIApp, origins: list[str]) -> ASGIApp:
+    """Let pages of other origins read answers; without it, a browser keeps them away."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=_CORS_HEADERS_TAKEN,
+        expose_headers=_CORS_HEADERS_SHOWN,
+        # Cookies only where the origins are named.
+        allow_credentials="*" not in origins,
+        max_age=_CORS_MAX_AGE_S,
+    )
 
 
 class _Front:

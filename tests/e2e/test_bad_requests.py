@@ -176,6 +176,7 @@ class TestMethod:
             headers={
                 "Authorization": f"Bearer {api.access_token}",
                 "Accept": "application/json",
+                "GraphQL-Require-Preflight": "1",
             },
         )
 

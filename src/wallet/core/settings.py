@@ -1,5 +1,6 @@
 """Settings: environment variables, read once at start, checked before anything runs."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
@@ -12,6 +13,7 @@ from wallet.core.money import check_assets
 
 SECRET_KEY_LENGTH_MIN = 32
 _SECRET_KEY_DISTINCT_MIN = 10
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _DATABASE_OPTIONS = frozenset({"host", "sslmode"})
 _DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"  # noqa: S105
 
@@ -98,6 +100,7 @@ class Settings(BaseSettings):
     metrics: Switch = Switch.OFF
     assets: Annotated[Mapping[str, int], NoDecode] = Field(default_factory=dict)
     trusted_proxies: str = ""
+    cors_origins: str = ""
     database_pool_size: int = Field(default=16, ge=2, le=200)
 
     @field_validator("assets", mode="before")
@@ -116,6 +119,18 @@ class Settings(BaseSettings):
     def _check_assets(cls, value: Mapping[str, int]) -> Mapping[str, int]:
         check_assets(value)
         return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, value: str) -> str:
+        """Refuse what no browser sends as an Origin, and so would never match."""
+        origins = [each.strip() for each in value.split(",") if each.strip()]
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("it lists origins such as https://app.example.com, or is *")
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("* is every origin already")
+        return ",".join(origins)
 
     @field_validator("database_url")
     @classmethod

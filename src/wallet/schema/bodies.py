@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 BODY_BYTES_MAX = 1024 * 1024
 _CONTENT_TYPES_CACHED_MAX = 64
+_UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 
 class RefusedError(Exception):
@@ -22,8 +23,11 @@ class RefusedError(Exception):
         self.status = status
 
 
-class BodyTooLongError(Exception):
+class BodyTooLongError(RefusedError):
     """Raised when a body is longer than BODY_BYTES_MAX."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A body has at most {BODY_BYTES_MAX:,} bytes.", status=413)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ async def read_body(receive: Receive) -> bytes:
 
 @lru_cache(maxsize=_CONTENT_TYPES_CACHED_MAX)
 def is_json(content_type: bytes) -> bool:
-    """Tell whether a Content-Type is JSON's; what is in its parameters does not count."""
-    return b"application/json" in content_type.partition(b";")[0]
+    """Tell whether a Content-Type is JSON's, in the one encoding that JSON has."""
+    essence, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    charset = dict(parameter.partition(b"=")[::2] for parameter in parameters).get(b"charset")
+    return essence == b"application/json" and (charset or b"utf-8").strip(b'"') in _UTF_8
 
 
 def decode_object(data: str | bytes) -> dict[str, Any]:

@@ -34,6 +34,8 @@ from wallet.schema.context import Context
 from wallet.schema.documents import Plan
 from wallet.schema.plain_fields import NOT_PLAIN, PlainFields
 
+_VARIABLE_ERRORS_MAX = 10
+
 _ROOT = 0
 """The place of an operation's own fields among those of its selections; no list has this id."""
 
@@ -45,19 +47,20 @@ class Execution:
         self._schema = schema
         self._plain_fields = plain_fields
 
-    async def run(
-        self, plan: Plan, context: Context, variables: Mapping[str, Any]
-    ) -> ExecutionResult:
-        """Execute *plan*; errors of fields and variables are part of the result."""
-        coerced = get_variable_values(
+    def read_variables(
+        self, plan: Plan, variables: Mapping[str, Any]
+    ) -> VariableValues | list[GraphQLError]:
+        """Read what a client sent for the variables of *plan*; or say what is wrong with it."""
+        return get_variable_values(
             self._schema,
             plan.operation.variable_definitions or (),
             dict(variables),
-            max_errors=50,
+            max_errors=_VARIABLE_ERRORS_MAX,
         )
-        if isinstance(coerced, list):
-            return ExecutionResult(None, coerced)
-        return await _Executor(self._schema, plan, context, coerced, self._plain_fields).run()
+
+    async def run(self, plan: Plan, context: Context, variables: VariableValues) -> ExecutionResult:
+        """Execute *plan*; errors of fields are part of the result."""
+        return await _Executor(self._schema, plan, context, variables, self._plain_fields).run()
 
 
 class _Executor(Executor[Any]):

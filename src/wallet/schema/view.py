@@ -5,17 +5,17 @@ It takes the bytes of a request from the server and gives it the bytes of the
 answer: Strawberry's view, and Starlette's layers for it, took 0.5 ms a request.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from graphql import ExecutionResult, GraphQLError
+from graphql.execution.values import VariableValues
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from wallet.core.errors import RequestError
 from wallet.core.logging import note
 from wallet.schema.bodies import (
-    BodyTooLongError,
     GraphQLRequest,
     RefusedError,
     check_length,
@@ -29,8 +29,10 @@ from wallet.schema.context import Context, Services
 from wallet.schema.documents import Document, Plan, document_reader
 from wallet.schema.execution import Execution
 from wallet.schema.graphiql.page import graphiql_response
+from wallet.schema.negotiation import MediaType, is_sent_on_purpose, negotiate
 from wallet.schema.plain_fields import find_plain_fields
 from wallet.schema.preflight import check_mutation
+from wallet.schema.responses import send_answer
 from wallet.schema.root import make_schema
 from wallet.schema.shown_errors import show_error
 
@@ -38,7 +40,21 @@ _ERRORS_SHOWN_MAX = 10
 _OPERATION_NAME_LENGTH_MAX = 100
 _WHICH_ONE = "Say which operation runs: the document has several, and no operationName came."
 
+_NOT_ACCEPTABLE = f"Answers are {MediaType.GRAPHQL.value} or {MediaType.JSON.value}."
+_NOT_ON_PURPOSE = (
+    "A page elsewhere could have sent this: say GraphQL-Require-Preflight: 1, "
+    "or any of the headers that Apollo's clients send."
+)
+
 Headers = dict[bytes, bytes]
+
+
+class _RequestError(Exception):
+    """Raised when a request cannot be executed; nothing of it has run (GraphQL, 7.1.2)."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
 
 
 class GraphQLView:
@@ -55,20 +71,29 @@ class GraphQLView:
         """Answer one request; what is no GraphQL request at all is a GraphQL error too."""
         # Of a header that comes twice, the first one counts.
         headers: Headers = dict(reversed(scope["headers"]))
+        media_type = negotiate(headers.get(b"accept"))
         try:
             check_length(headers.get(b"content-length"))
             if _wants_page(scope, headers):
                 await self._show_page(scope, receive, send)
                 return
-            request = await _read(scope, headers, receive)
-            result = await self._run(request, scope, headers)
-        except BodyTooLongError:
-            response = PlainTextResponse("Content Too Large", status_code=413)
-            await response(scope, receive, send)
+            if media_type is None:
+                raise RefusedError(_NOT_ACCEPTABLE, status=406)
+            answer = _shape(await self._run(await _read(scope, headers, receive), scope, headers))
+            status = 200
         except RefusedError as error:
-            await _send(send, _refusal(error.message), status=error.status)
-        else:
-            await _send(send, _shape(result), status=200)
+            answer, status = _refusal(error.message), error.status
+        except _RequestError as error:
+            answer = {"errors": _show(error.errors)}
+            # With the older media type, 200 says no more than that there is an answer.
+            status = 400 if media_type is MediaType.GRAPHQL else 200
+        await send_answer(
+            send,
+            answer,
+            status=status,
+            media_type=media_type or MediaType.JSON,
+            accept_encoding=headers.get(b"accept-encoding", b""),
+        )
 
     async def _show_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show GraphiQL, from our own assets."""
@@ -79,31 +104,39 @@ class GraphQLView:
     async def _run(
         self, request: GraphQLRequest, scope: Scope, headers: Headers
     ) -> ExecutionResult:
-        """Execute a request; whatever goes wrong in it is an error of its result."""
+        """Execute a request; what goes wrong while it runs is an error of its result."""
         try:
-            document = self._read_document(request.document)
-            plan = _choose(document, request.operation_name)
-            if plan.is_mutation and scope["method"] == "GET":
-                # Which a page elsewhere can send, without asking first.
-                raise RefusedError("mutations are not allowed when using GET")
-            if document.errors:
-                return ExecutionResult(None, list(document.errors))
-            if request.operation_name is None and len(document.plans) > 1:
-                return ExecutionResult(None, [GraphQLError(_WHICH_ONE)])
-            if plan.is_checked:
-                check_mutation(plan.document, plan.name, request.variables)
+            plan, variables = self._prepare(request, method=scope["method"])
             note(operation_name=plan.name[:_OPERATION_NAME_LENGTH_MAX] if plan.name else None)
-            return await self._execution.run(
-                plan, self._context_of(scope, headers), request.variables
-            )
-        except RefusedError:
+            return await self._execution.run(plan, self._context_of(scope, headers), variables)
+        except (RefusedError, _RequestError):
             raise
         except RecursionError:
             raise RefusedError("The document is nested too deeply.") from None
         except GraphQLError as error:
-            return ExecutionResult(None, [error])
+            raise _RequestError([error]) from None
+        except RequestError as error:
+            raise _RequestError([GraphQLError(str(error), original_error=error)]) from None
         except Exception as error:  # noqa: BLE001  (shown as what it is, a bug, and logged)
             return ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+
+    def _prepare(self, request: GraphQLRequest, *, method: str) -> tuple[Plan, VariableValues]:
+        """Find out what is to run; nothing of it has."""
+        document = self._read_document(request.document)
+        plan = _choose(document, request.operation_name)
+        if plan.is_mutation and method == "GET":
+            # Which a page elsewhere can send, without asking first.
+            raise RefusedError("Mutations come by POST.", status=405)
+        if document.errors:
+            raise _RequestError(document.errors)
+        if request.operation_name is None and len(document.plans) > 1:
+            raise GraphQLError(_WHICH_ONE)
+        if plan.is_checked:
+            check_mutation(plan.document, plan.name, request.variables)
+        variables = self._execution.read_variables(plan, request.variables)
+        if isinstance(variables, list):
+            raise _RequestError(variables)
+        return plan, variables
 
     def _context_of(self, scope: Scope, headers: Headers) -> Context:
         """Note who asks; the token is checked when a resolver wants to know."""
@@ -129,9 +162,11 @@ async def _read(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequ
     if scope["method"] == "POST":
         body = await read_body(receive)
         if not is_json(headers.get(b"content-type", b"")):
-            raise RefusedError("Unsupported content type")
+            raise RefusedError("A request by POST is application/json, in UTF-8.", status=415)
         return read_request(decode_object(body))
     if scope["method"] == "GET":
+        if not is_sent_on_purpose(headers):
+            raise RefusedError(_NOT_ON_PURPOSE)
         return read_request(decode_parameters(Request(scope).query_params))
     raise RefusedError("GraphQL only supports GET and POST requests.", status=405)
 
@@ -156,26 +191,19 @@ def _read_bearer_token(header: bytes | None) -> str | None:
 
 
 def _shape(result: ExecutionResult) -> dict[str, Any]:
-    """Shape the answer; every error leaves through ``show_error``."""
-    response: dict[str, Any] = {"data": result.data}
+    """Shape the answer to a request that was executed."""
     if result.errors:
-        response["errors"] = [show_error(error) for error in result.errors[:_ERRORS_SHOWN_MAX]]
-        note(errors=sorted({error["extensions"]["code"] for error in response["errors"]}))
-    return response
+        return {"data": result.data, "errors": _show(result.errors)}
+    return {"data": result.data}
+
+
+def _show(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+    """Write errors; each leaves through ``show_error``."""
+    shown = [show_error(error) for error in errors[:_ERRORS_SHOWN_MAX]]
+    note(errors=sorted({error["extensions"]["code"] for error in shown}))
+    return shown
 
 
 def _refusal(message: str) -> dict[str, Any]:
     note(errors=["BAD_REQUEST"])
     return {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
-
-
-async def _send(send: Send, answer: dict[str, Any], *, status: int) -> None:
-    body = orjson.dumps(answer)
-    headers = [
-        (b"content-length", str(len(body)).encode()),
-        (b"content-type", b"application/json"),
-    ]
-    if status == 405:
-        headers.append((b"allow", b"GET, POST"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -141,6 +141,10 @@ class TestLoadSettings:
             ("ASSETS", "POINTS=few"),
             ("ASSETS", "POINTS=0=1"),
             ("ASSETS", "POINTS=1.5"),
+            ("CORS_ORIGINS", "app.example.com"),
+            ("CORS_ORIGINS", "https://app.example.com/"),
+            ("CORS_ORIGINS", "*,https://app.example.com"),
+            ("CORS_ORIGINS", "null"),
         ],
     )
     def test_one_clear_sentence(

@@ -58,7 +58,10 @@ def run(text: str, **variables: Any) -> ExecutionResult:
     assert not document.errors
     plan = document.find(None)
     assert plan is not None
-    return asyncio.run(_EXECUTION.run(plan, None, variables))  # type: ignore[arg-type]
+    coerced = _EXECUTION.read_variables(plan, variables)
+    if isinstance(coerced, list):
+        return ExecutionResult(None, coerced)
+    return asyncio.run(_EXECUTION.run(plan, None, coerced))  # type: ignore[arg-type]
 
 
 class TestDocumentReader:

@@ -68,7 +68,7 @@ def install(assets: Path | None = None) -> bool:
             project = Path(name)
             for file in PROJECT:
                 shutil.copyfile(SOURCE / file, project / file)
-            _run_npm(project)
+            run_npm(project)
             _publish(project / "node_modules", assets)
     except OSError as error:
         raise InstallError(f"the files cannot be written: {error}") from error
@@ -80,7 +80,13 @@ def _digest() -> str:
     return hashlib.sha256(recipe).hexdigest()[:16]
 
 
-def _run_npm(project: Path) -> None:
+def run_npm(project: Path) -> None:
+    """
+    Install into *project* what its lock file names.
+
+    Raises:
+        InstallError: There is no working npm, or it failed.
+    """
     try:
         code, errors = _npm(project)
     except subprocess.TimeoutExpired as error:

@@ -1,0 +1,114 @@
+"""
+What both sides of a request agree on: the answer's media type, and who may send it.
+
+GraphQL over HTTP (the GraphQL Foundation's draft) names two media types: with
+``application/graphql-response+json`` a status below 300 says that the request
+was executed; with ``application/json``, the older one, the body alone says it.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import lru_cache
+
+_HEADERS_CACHED_MAX = 256
+
+_HEADER_LENGTH_MAX = 1_000
+"""Longest Accept that is read; a browser's own has a hundred characters."""
+
+
+class MediaType(Enum):
+    """A media type that answers come in."""
+
+    GRAPHQL = "application/graphql-response+json"
+    JSON = "application/json"
+
+    @property
+    def content_type(self) -> bytes:
+        """The Content-Type of an answer."""
+        return f"{self.value}; charset=utf-8".encode()
+
+
+_RANGES: Mapping[str, MediaType] = {
+    MediaType.GRAPHQL.value: MediaType.GRAPHQL,
+    MediaType.JSON.value: MediaType.JSON,
+    # Whoever takes anything is taken for an older client.
+    "application/*": MediaType.JSON,
+    "*/*": MediaType.JSON,
+}
+
+_SIMPLE_CONTENT_TYPES = frozenset(
+    {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+)
+"""What a page of another site can send without asking first (Fetch, "CORS-safelisted")."""
+
+_PREFLIGHT_HEADERS = (
+    b"x-apollo-operation-name",
+    b"apollo-require-preflight",
+    b"graphql-require-preflight",
+)
+
+
+@lru_cache(maxsize=_HEADERS_CACHED_MAX)
+def negotiate(accept: bytes | None) -> MediaType | None:
+    """
+    Choose the media type of an answer by an Accept header (RFC 9110, 12.5.1).
+
+    Returns:
+        The one with the highest weight; of two alike, the newer one. None
+        when neither will do.
+    """
+    if not accept:
+        return MediaType.JSON
+    weights: dict[MediaType, float] = {}
+    refused: set[MediaType] = set()
+    for range_, weight in _read_weighted(accept[:_HEADER_LENGTH_MAX]):
+        media_type = _RANGES.get(range_)
+        if media_type is None:
+            continue
+        if weight == 0 and range_ == media_type.value:
+            refused.add(media_type)
+        weights[media_type] = max(weight, weights.get(media_type, 0.0))
+    fitting = [each for each in MediaType if weights.get(each) and each not in refused]
+    return max(fitting, key=lambda each: weights[each], default=None)
+
+
+@lru_cache(maxsize=_HEADERS_CACHED_MAX)
+def takes_gzip(accept_encoding: bytes) -> bool:
+    """Tell whether a client takes an answer that is compressed with gzip."""
+    weights = dict(_read_weighted(accept_encoding[:_HEADER_LENGTH_MAX]))
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def is_sent_on_purpose(headers: Mapping[bytes, bytes]) -> bool:
+    """
+    Tell whether a request has a header that no form and no image of another site can send.
+
+    A browser asks the server before it sends such a header elsewhere, and CORS
+    answers it. The same three headers, and the same rule for Content-Type, as
+    Apollo Server's CSRF prevention.
+    """
+    if any(headers.get(name) for name in _PREFLIGHT_HEADERS):
+        return True
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    essence = content_type.partition(";")[0].strip().lower()
+    return bool(essence) and essence not in _SIMPLE_CONTENT_TYPES
+
+
+def _read_weighted(header: bytes) -> Iterator[tuple[str, float]]:
+    """Read ``a;q=0.5, b`` as pairs; what has no weight has 1, and a bad one has 0."""
+    for item in header.decode("latin-1").lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip() == "q":
+                weight = _read_weight(value.strip())
+        yield name, weight
+
+
+def _read_weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        return 0.0
+    return weight if 0.0 <= weight <= 1.0 else 0.0
