@@ -1,5 +1,6 @@
-"""RATE_LIMITS=on: how often one address, and one account, may sign up and log in."""
+"""RATE_LIMITS=on: how often one may sign up and log in, and what one may ask for."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ from tests.e2e.conftest import StartServer
 from tests.support.api import LOGIN, PASSWORD, SIGNUP, Account, Api
 from tests.support.logs import read_log
 from tests.support.observer import Observer
-from tests.support.refusals import refused
+from tests.support.refusals import error_code, refused
 from tests.support.servers import ApiServer
 from wallet.core.errors import RateLimitedError
 from wallet.development import RedisServer
@@ -202,7 +203,7 @@ class TestBuckets:
         finally:
             await client.aclose()
 
-        assert len(keys) == 2
+        assert {"login-account", "login-address"} <= {key.split(":")[2] for key in keys}
         assert not [key for key in keys if email in key or HERE in key]
         assert min(expiries) > 0
 
@@ -227,16 +228,115 @@ class TestForwardedFor:
         assert_limited(response, SIGNUP_BY_ADDRESS)
 
 
+class TestRequests:
+    """What requests cost, whatever they ask for."""
+
+    QUERY = "{ viewer { id } }"
+
+    @pytest.fixture
+    def tight(self, start_server: StartServer, limits_url: str) -> ApiServer:
+        """A server on which one user may spend 100 a minute, and one address 500."""
+        return start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            USER_COST_PER_MINUTE="100",
+            ADDRESS_COST_PER_MINUTE="500",
+        )
+
+    async def ask(
+        self, server: ApiServer, account: Account | Api, http: httpx.AsyncClient, *, address: str
+    ) -> httpx.Response:
+        """Send a query from an address."""
+        api = account.api if isinstance(account, Account) else account
+        headers = {"X-Forwarded-For": address}
+        if api.access_token is not None:
+            headers["Authorization"] = f"Bearer {api.access_token}"
+        return await http.post(f"{server.url}/graphql", json={"query": self.QUERY}, headers=headers)
+
+    async def until_refused(
+        self, server: ApiServer, account: Account, http: httpx.AsyncClient, *, address: str
+    ) -> httpx.Response:
+        """Ask until it is refused."""
+        for _ in range(600):
+            response = await self.ask(server, account, http, address=address)
+            if response.status_code != 200:
+                return response
+        raise AssertionError("the bucket has no bottom")
+
+    async def test_answers_say_what_is_left(
+        self, tight: ApiServer, door: Door, ada: Account, http: httpx.AsyncClient
+    ) -> None:
+        """Quota, window, remainder and reset, of the user and of the address."""
+        await self.ask(tight, ada, http, address=HERE)  # from here on, its token is known
+        responses = [await self.ask(tight, ada, http, address=HERE) for _ in "12"]
+
+        policy = '"user";q=100;w=60, "address";q=500;w=60'
+        assert {response.headers["ratelimit-policy"] for response in responses} == {policy}
+        first, second = (read_remaining(response) for response in responses)
+        assert second["user"] < first["user"] <= 100
+        assert second["address"] < first["address"] <= 500
+
+    async def test_by_user(
+        self, tight: ApiServer, door: Door, ada: Account, bob: Account, http: httpx.AsyncClient
+    ) -> None:
+        """Who has spent all is told when to come back, from wherever; others go on."""
+        refusal = await self.until_refused(tight, ada, http, address=HERE)
+        elsewhere = await self.until_refused(tight, ada, http, address=ELSEWHERE)
+
+        for response in (refusal, elsewhere):
+            assert response.status_code == 429
+            assert error_code(response) == "RATE_LIMITED"
+            assert 1 <= int(response.headers["retry-after"]) <= 60
+        assert (await self.ask(tight, bob, http, address=HERE)).status_code == 200
+
+    async def test_by_address(
+        self, tight: ApiServer, door: Door, api: Api, http: httpx.AsyncClient
+    ) -> None:
+        """Nobody in particular is counted by address, and what is refused counts for more."""
+        statuses = [
+            (
+                await http.post(
+                    f"{tight.url}/graphql", json={"query": "{"}, headers={"X-Forwarded-For": HERE}
+                )
+            ).status_code
+            for _ in range(70)
+        ]
+
+        assert set(statuses[:45]) == {200}
+        assert statuses[-1] == 429
+        assert (await self.ask(tight, api, http, address=ELSEWHERE)).status_code == 200
+
+    async def test_off_says_nothing(self, api: Api) -> None:
+        """Switched off, there is nothing to say."""
+        response = await api.send({"query": self.QUERY})
+
+        assert not [name for name in response.headers if name.startswith("ratelimit")]
+
+
+def read_remaining(response: httpx.Response) -> dict[str, int]:
+    """Return what each bucket has left, by its name."""
+    found = re.finditer(r'"(?P<name>[a-z]+)";r=(?P<left>[0-9]+)', response.headers["ratelimit"])
+    return {match["name"]: int(match["left"]) for match in found}
+
+
 class TestWithoutRedis:
     """Limits while Redis is away."""
 
-    async def test_lets_people_in_and_says_so(
+    async def test_counts_by_itself_and_says_so(
         self, start_server: StartServer, http: httpx.AsyncClient
     ) -> None:
-        """Keeping everybody out would be the larger harm; the log tells the operator."""
+        """People get in, buckets of the process's own count, and the log tells the operator."""
         server = start_server(redis_url=f"redis://127.0.0.1:{find_free_port()}/0", RATE_LIMITS="on")
+        api = Api(server.url, client=http)
 
-        account = await Api(server.url, client=http).signup()
+        account = await api.signup()
+        answers = [
+            await api.run(LOGIN, input={"email": account.email, "password": "a guess"})
+            for _ in range(LOGIN_BY_ACCOUNT.capacity + 1)
+        ]
 
         assert await account.api.balance(account.wallet_id) == "0.00"
-        assert "rate limits are off: redis is away" in read_log(server)
+        assert {answer["__typename"] for answer in answers[:-1]} == {"InvalidCredentials"}
+        assert answers[-1]["__typename"] == "RateLimited"
+        assert "rate limits are local: redis is away" in read_log(server)

@@ -1,5 +1,6 @@
 """RateLimiter: token buckets on a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import redis.asyncio
 from tests.support.ledgers import captured_logs, nowhere
 from wallet.core.errors import RateLimitedError
 from wallet.services import rate_limits
-from wallet.services.rate_limits import Bucket, RateLimiter
+from wallet.services.rate_limits import LEASE_SHARE, Bucket, RateLimiter, Subject, address_of
 from wallet.services.redis import connect
 
 DAY_S = 24 * 60 * 60
@@ -124,15 +125,125 @@ class TestTake:
 
         assert [key async for key in redis_client.scan_iter(f"*:{bucket.name}:*")] == []
 
-    async def test_lets_pass_without_redis(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """While Redis is away nobody is kept out, and the log says so."""
+    async def test_counts_by_itself_without_redis(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While Redis is away each process counts alone, and the log says so, once in a while."""
         client = connect(nowhere())
-        bucket = new_bucket(capacity=1)
+        limiter, bucket = RateLimiter(client, enabled=True), new_bucket(capacity=3)
 
         with captured_logs(rate_limits, monkeypatch) as events:
-            for _ in range(2):
-                await RateLimiter(client, enabled=True).take((bucket, "ada"))
+            taken = await take_all(limiter, (bucket, "ada"))
 
-        assert [event["event"] for event in events] == ["rate limits are off: redis is away"] * 2
+        assert taken == 3
+        assert await take_all(RateLimiter(client, enabled=True), (bucket, "ada")) == 3
+        assert [event["event"] for event in events] == ["rate limits are local: redis is away"]
         assert {event["log_level"] for event in events} == {"warning"}
         await client.aclose()
+
+
+async def spend_all(limiter: RateLimiter, *subjects: Subject, cost: int) -> int:
+    """Spend until it is refused; return how often it was not."""
+    for spent in range(100_000):
+        try:
+            await limiter.spend(*subjects, cost=cost)
+        except RateLimitedError:
+            return spent
+    raise AssertionError("the bucket has no bottom")
+
+
+class TestSpend:
+    """RateLimiter.spend."""
+
+    @pytest.mark.parametrize("cost", [1, 7, 100, 1_000])
+    async def test_as_much_as_there_is(self, cost: int, limiter: RateLimiter) -> None:
+        """A rested bucket pays for its capacity, and for no token more."""
+        bucket = new_bucket(capacity=1_000)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=cost) == 1_000 // cost
+
+    async def test_what_costs_more_than_a_bucket_holds(self, limiter: RateLimiter) -> None:
+        """It takes all of it, so that it is possible at all."""
+        bucket = new_bucket(capacity=100)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=5_000) == 1
+
+    async def test_says_what_is_left(self, limiter: RateLimiter) -> None:
+        """Of each bucket: what it has, and when it is full again."""
+        user, address = new_bucket(capacity=1_000, refill_s=2), new_bucket(capacity=5_000)
+
+        await limiter.spend((user, "ada"), (address, "here"), cost=10)
+        levels = await limiter.spend((user, "ada"), (address, "here"), cost=20)
+
+        assert [level.remaining for level in levels] == [970, 4_970]
+        assert [level.bucket for level in levels] == [user, address]
+        assert levels[0].full_in_s == 60
+
+    async def test_most_requests_ask_nobody(
+        self, limiter: RateLimiter, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """A fiftieth of a bucket is fetched at once."""
+        bucket = new_bucket(capacity=1_000)
+        before = await count_scripts(redis_client)
+        for _ in range(100):
+            await limiter.spend((bucket, "ada"), cost=1)
+
+        assert await count_scripts(redis_client) - before == 5
+
+    async def test_never_more_than_there_is_in_many_processes(
+        self, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """However many spend at once, together they get what the bucket holds, or a little less."""
+        bucket = new_bucket(capacity=1_000)
+        limiters = [RateLimiter(redis_client, enabled=True) for _ in range(4)]
+
+        spent = await asyncio.gather(
+            *(spend_all(limiter, (bucket, "ada"), cost=3) for limiter in limiters for _ in range(5))
+        )
+
+        lost = len(limiters) * 1_000 // LEASE_SHARE
+        assert 1_000 - lost <= sum(spent) * 3 <= 1_000
+
+    async def test_takes_from_each_or_from_none(self, limiter: RateLimiter) -> None:
+        """What one bucket refuses costs the other nothing."""
+        small, large = new_bucket(capacity=50), new_bucket(capacity=1_000)
+        assert await spend_all(limiter, (large, "here"), (small, "ada"), cost=10) == 5
+
+        assert await spend_all(limiter, (large, "here"), cost=10) >= 94
+
+    async def test_nothing_when_off(self, redis_client: redis.asyncio.Redis) -> None:
+        """Switched off, it has nothing to say."""
+        limiter = RateLimiter(redis_client, enabled=False)
+
+        assert await limiter.spend((new_bucket(capacity=1), "ada"), cost=10) == []
+
+    async def test_local_without_redis(self) -> None:
+        """While Redis is away a bucket of this process takes over."""
+        client = connect(nowhere())
+        limiter = RateLimiter(client, enabled=True)
+
+        assert await spend_all(limiter, (new_bucket(capacity=1_000), "ada"), cost=10) == 100
+        await client.aclose()
+
+
+async def count_scripts(client: redis.asyncio.Redis) -> int:
+    """Return how many scripts Redis has run."""
+    stats = await client.info("commandstats")
+    return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
+
+
+class TestAddressOf:
+    """address_of."""
+
+    @pytest.mark.parametrize(
+        ("address", "expected"),
+        [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+            ("", ""),
+            ("nonsense", "nonsense"),
+        ],
+    )
+    def test_stands_for_a_customer(self, address: str, expected: str) -> None:
+        """Of IPv6 the part that a provider gives out; anything else is what it is."""
+        assert address_of(address) == expected

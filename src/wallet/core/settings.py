@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     lock_outage: LockOutage = LockOutage.DEGRADE
     lock_wait_ms: int = Field(default=2_000, ge=0, le=30_000)
     rate_limits: Switch = Switch.ON
+    user_cost_per_minute: int = Field(default=300_000, ge=100)
+    address_cost_per_minute: int = Field(default=1_200_000, ge=100)
     max_wallets_per_user: int = Field(default=50, ge=1, le=1_000)
     log_level: LogLevel = LogLevel.INFO
     graphiql: Switch | None = None

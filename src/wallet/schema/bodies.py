@@ -15,12 +15,19 @@ _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 
 class RefusedError(Exception):
-    """Raised when there is no GraphQL request; *status* is the answer's."""
+    """
+    Raised when a request is not taken, for what it is or for how many there are.
 
-    def __init__(self, message: str, *, status: int = 400) -> None:
+    Attributes:
+        status: The answer's.
+        code: The ``extensions.code`` of the answer's error.
+    """
+
+    def __init__(self, message: str, *, status: int = 400, code: str = "BAD_REQUEST") -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+        self.code = code
 
 
 class BodyTooLongError(RefusedError):

@@ -35,9 +35,10 @@ class Context:
 
     Attributes:
         access_token: As it was sent; None when there was none.
-        address: Where the request comes from.
+        address: Whom the request comes from, for the rate limits; see ``address_of``.
         actor: The signed-in user, once somebody asked for it.
         rows_left: How many rows the request may still read.
+        headers: What the answer's headers say beside what they always say.
     """
 
     services: Services
@@ -45,7 +46,15 @@ class Context:
     address: str
     actor: Actor | None = None
     rows_left: int = ROWS_MAX
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def remembered_actor(self) -> Actor | None:
+        """The signed-in user, where the token is known already; no query and no refusal."""
+        if self.actor is None and self.access_token is not None:
+            return self.services.memory.find(self.access_token)
+        return self.actor
 
     async def find_actor(self) -> Actor | None:
         """

@@ -217,8 +217,9 @@ class RateLimited(Error):
     retry_after_seconds: int = strawberry.field(description="When it is worth trying again.")
 
     @classmethod
-    def of(cls, error: errors.RateLimitedError, _context: Context) -> Self:  # type: ignore[override]
-        """Show how long to wait."""
+    def of(cls, error: errors.RateLimitedError, context: Context) -> Self:  # type: ignore[override]
+        """Show how long to wait, to programs that read headers too."""
+        context.headers.append((b"retry-after", str(error.retry_after_s).encode()))
         return cls(**_common(error), retry_after_seconds=error.retry_after_s)
 
 

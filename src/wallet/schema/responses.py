@@ -1,13 +1,15 @@
 """An answer on the wire: its status, its headers, its bytes."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from starlette.types import Send
 
 from wallet.schema.negotiation import MediaType, takes_gzip
+
+Header = tuple[bytes, bytes]
 
 COMPRESSED_BYTES_MIN = 1_024
 """Answers below this are sent as they are: they fit into a packet either way."""
@@ -30,10 +32,11 @@ async def send_answer(
     status: int,
     media_type: MediaType,
     accept_encoding: bytes,
+    more_headers: Sequence[Header] = (),
 ) -> None:
     """Send *answer* as JSON, compressed where that helps and the client takes it."""
     body = orjson.dumps(answer)
-    headers = [(b"content-type", media_type.content_type), *_ALWAYS]
+    headers = [(b"content-type", media_type.content_type), *_ALWAYS, *more_headers]
     if len(body) >= COMPRESSED_BYTES_MIN and takes_gzip(accept_encoding):
         body = _compress(body)
         headers.append((b"content-encoding", b"gzip"))

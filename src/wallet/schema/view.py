@@ -10,10 +10,9 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
 from graphql.execution.values import VariableValues
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from wallet.core.errors import RequestError
 from wallet.core.logging import note
 from wallet.schema.bodies import (
     GraphQLRequest,
@@ -35,6 +34,8 @@ from wallet.schema.preflight import check_mutation
 from wallet.schema.responses import send_answer
 from wallet.schema.root import make_schema
 from wallet.schema.shown_errors import show_error
+from wallet.schema.throttle import REFUSED_COST, Throttle
+from wallet.services.rate_limits import address_of
 
 _ERRORS_SHOWN_MAX = 10
 _OPERATION_NAME_LENGTH_MAX = 100
@@ -64,6 +65,7 @@ class GraphQLView:
         schema = make_schema()._schema  # noqa: SLF001  (Strawberry has no other name for it)
         self._read_document = document_reader(schema)
         self._execution = Execution(schema, find_plain_fields(schema))
+        self._throttle = Throttle(services.limiter, services.settings)
         self._services = services
         self._path = path
 
@@ -72,6 +74,7 @@ class GraphQLView:
         # Of a header that comes twice, the first one counts.
         headers: Headers = dict(reversed(scope["headers"]))
         media_type = negotiate(headers.get(b"accept"))
+        context = self._context_of(scope, headers)
         try:
             check_length(headers.get(b"content-length"))
             if _wants_page(scope, headers):
@@ -79,10 +82,10 @@ class GraphQLView:
                 return
             if media_type is None:
                 raise RefusedError(_NOT_ACCEPTABLE, status=406)
-            answer = _shape(await self._run(await _read(scope, headers, receive), scope, headers))
+            answer = _shape(await self._run(scope, headers, receive, context))
             status = 200
         except RefusedError as error:
-            answer, status = _refusal(error.message), error.status
+            answer, status = _refusal(error), error.status
         except _RequestError as error:
             answer = {"errors": _show(error.errors)}
             # With the older media type, 200 says no more than that there is an answer.
@@ -93,6 +96,7 @@ class GraphQLView:
             status=status,
             media_type=media_type or MediaType.JSON,
             accept_encoding=headers.get(b"accept-encoding", b""),
+            more_headers=context.headers,
         )
 
     async def _show_page(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,23 +106,25 @@ class GraphQLView:
         await graphiql_response(endpoint=self._path)(scope, receive, send)
 
     async def _run(
-        self, request: GraphQLRequest, scope: Scope, headers: Headers
+        self, scope: Scope, headers: Headers, receive: Receive, context: Context
     ) -> ExecutionResult:
         """Execute a request; what goes wrong while it runs is an error of its result."""
         try:
+            request = await _read(scope, headers, receive)
             plan, variables = self._prepare(request, method=scope["method"])
-            note(operation_name=plan.name[:_OPERATION_NAME_LENGTH_MAX] if plan.name else None)
-            return await self._execution.run(plan, self._context_of(scope, headers), variables)
-        except (RefusedError, _RequestError):
+        except ClientDisconnect:
             raise
-        except RecursionError:
-            raise RefusedError("The document is nested too deeply.") from None
-        except GraphQLError as error:
-            raise _RequestError([error]) from None
-        except RequestError as error:
-            raise _RequestError([GraphQLError(str(error), original_error=error)]) from None
+        except Exception as error:  # noqa: BLE001  (a bug is shown as one)
+            await self._throttle.take(context, cost=REFUSED_COST)
+            raise _as_refusal(error) from None
+        await self._throttle.take(context, cost=1)
+        note(operation_name=plan.name[:_OPERATION_NAME_LENGTH_MAX] if plan.name else None)
+        try:
+            return await self._execution.run(plan, context, variables)
+        except RecursionError as error:
+            raise _as_refusal(error) from None
         except Exception as error:  # noqa: BLE001  (shown as what it is, a bug, and logged)
-            return ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+            return ExecutionResult(None, [_as_graphql(error)])
 
     def _prepare(self, request: GraphQLRequest, *, method: str) -> tuple[Plan, VariableValues]:
         """Find out what is to run; nothing of it has."""
@@ -144,8 +150,26 @@ class GraphQLView:
         return Context(
             services=self._services,
             access_token=_read_bearer_token(headers.get(b"authorization")),
-            address=client[0] if client else "",
+            address=address_of(client[0]) if client else "",
         )
+
+
+def _as_refusal(error: Exception) -> RefusedError | _RequestError:
+    """Return what a client is told that a request was not executed for."""
+    match error:
+        case RefusedError() | _RequestError():
+            return error
+        case RecursionError():
+            return RefusedError("The document is nested too deeply.")
+        case GraphQLError():
+            return _RequestError([error])
+        case _:
+            return _RequestError([_as_graphql(error)])
+
+
+def _as_graphql(error: Exception) -> GraphQLError:
+    """Wrap an error of ours, which says its own sentence, or a bug, which is masked and logged."""
+    return GraphQLError(str(error), original_error=error)
 
 
 def _wants_page(scope: Scope, headers: Headers) -> bool:
@@ -204,6 +228,6 @@ def _show(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
     return shown
 
 
-def _refusal(message: str) -> dict[str, Any]:
-    note(errors=["BAD_REQUEST"])
-    return {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
+def _refusal(error: RefusedError) -> dict[str, Any]:
+    note(errors=[error.code])
+    return {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
