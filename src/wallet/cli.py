@@ -131,6 +131,50 @@ def verify() -> None:
     )
 
 
+@main.group()
+def rates() -> None:
+    """Exchange rates."""
+
+
+@rates.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_rates(file: Path) -> None:
+    """
+    Take over the rates of FILE, a reference-rate file of the European Central Bank.
+
+    FILE is its XML (eurofxref-daily.xml, eurofxref-hist-90d.xml, eurofxref-hist.xml),
+    its CSV, or the zip of one. All of it is taken over, or nothing; what is
+    there already stays as it is, so it may be run again.
+    """
+    from wallet.core.money import declare_assets
+    from wallet.services.ecb import BadFileError, days_of, read_file
+    from wallet.services.rates import import_rates as run_import
+
+    settings = _settings()
+    declare_assets(settings.assets)
+    try:
+        found = read_file(file)
+        with click.progressbar(
+            length=len(found),
+            label="Importing",
+            file=sys.stderr,
+            hidden=not sys.stderr.isatty(),
+        ) as bar:
+            imported = _run(run_import(settings, found, on_progress=bar.update))
+    except BadFileError as error:
+        _fail(f"Nothing is imported from {file}. {error}.")
+    first, last = days_of(found)
+    click.echo(
+        f"{first} to {last}: {imported.added:,} rates are new, "
+        f"{imported.known:,} were there already."
+    )
+    if imported.skipped:
+        click.echo(
+            f"{sum(imported.skipped.values()):,} rates are left out, of currencies that are "
+            f"not known here: {', '.join(sorted(imported.skipped))}."
+        )
+
+
 @main.command("grant-operator")
 @click.argument("email")
 def grant_operator(email: str) -> None:

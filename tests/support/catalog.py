@@ -146,6 +146,7 @@ INDEXES = {
         "INDEX ON operations (source_wallet_id, scheduled_for) "
         "WHERE ((scheduled_for IS NOT NULL) AND ((status)::text = 'PENDING'::text))"
     ),
+    "quotes_unused": "INDEX ON quotes (expires_at) WHERE (operation_id IS NULL)",
     "operations_parent": "INDEX ON operations (parent_id) WHERE (parent_id IS NOT NULL)",
     "entries_wallet_time": (
         "INDEX ON entries (wallet_id, created_at, sequence) WHERE (sequence IS NOT NULL)"

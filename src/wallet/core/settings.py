@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wallet.core.money import check_assets
+from wallet.core.rates import MARGIN_BPS_MAX
 
 SECRET_KEY_LENGTH_MIN = 32
 _SECRET_KEY_DISTINCT_MIN = 10
@@ -97,6 +98,10 @@ class Settings(BaseSettings):
     user_cost_per_minute: int = Field(default=300_000, ge=100)
     address_cost_per_minute: int = Field(default=1_200_000, ge=100)
     max_wallets_per_user: int = Field(default=50, ge=1, le=1_000)
+    quote_ttl_s: int = Field(default=60, ge=1, le=86_400)
+    rate_margin_bps: int = Field(default=0, ge=0, le=MARGIN_BPS_MAX)
+    # The longest that no rates are published: from before Easter until after it.
+    rate_max_age_h: int = Field(default=144, ge=1, le=1_000_000)
     log_level: LogLevel = LogLevel.INFO
     graphiql: Switch | None = None
     metrics: Switch = Switch.OFF

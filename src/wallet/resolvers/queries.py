@@ -6,6 +6,7 @@ import strawberry
 
 from wallet.core.errors import BadRequestError
 from wallet.core.ids import find_id, parse_global_id
+from wallet.resolvers.quotes import quote
 from wallet.schema.accounts import User
 from wallet.schema.context import Info
 from wallet.schema.nodes import Node
@@ -51,6 +52,8 @@ async def node(info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
             return await wallet(info, id)
         case ("Operation", _):
             return await operation(info, id)
+        case ("Quote", _):
+            return await quote(info, id)
         case _:
             return None
 

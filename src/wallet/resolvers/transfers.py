@@ -28,6 +28,7 @@ from wallet.schema.transfers import (
     TransferInput,
     WithdrawInput,
     read_note,
+    read_quote_id,
     read_wallet_id,
 )
 from wallet.schema.wallets import Wallet
@@ -86,6 +87,7 @@ async def _read_funding(
         amount_minor=input_.amount.read(),
         currency=input_.amount.currency,
         note=read_note(input_),
+        quote_id=read_quote_id(input_.quote_id) if isinstance(input_, TopupInput) else None,
     )
 
 
@@ -126,6 +128,7 @@ def _read_order(input_: TransferInput) -> TransferOrder:
         amount_minor=input_.amount.read(),
         currency=input_.amount.currency,
         note=read_note(input_),
+        quote_id=read_quote_id(input_.quote_id),
         scheduled_for=given(input_.scheduled_for),
     )
 

@@ -23,10 +23,13 @@ from wallet.schema.errors import (
     NotFound,
     NotPending,
     NotReversible,
+    QuoteExpired,
     RateLimited,
+    RateUnavailable,
     SessionExpired,
     WalletUnavailable,
 )
+from wallet.schema.quotes import CreateQuotePayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[
@@ -57,6 +60,7 @@ TopupResult = Annotated[
     | WalletUnavailable
     | LimitExceeded
     | IdempotencyConflict
+    | QuoteExpired
     | Busy
     | Forbidden,
     strawberry.union("TopupResult", description="What became of a top-up."),
@@ -83,6 +87,7 @@ TransferResult = Annotated[
     | WalletUnavailable
     | LimitExceeded
     | IdempotencyConflict
+    | QuoteExpired
     | Busy,
     strawberry.union("TransferResult", description="What became of a transfer."),
 ]
@@ -130,4 +135,8 @@ ReverseResult = Annotated[
     | IdempotencyConflict
     | Busy,
     strawberry.union("ReverseResult", description="What became of a reversal."),
+]
+CreateQuoteResult = Annotated[
+    CreateQuotePayload | InvalidInput | RateUnavailable,
+    strawberry.union("CreateQuoteResult", description="What became of a wish for a quote."),
 ]

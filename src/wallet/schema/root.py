@@ -3,16 +3,18 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, queries, transfers
+from wallet.resolvers import accounts, holds, queries, quotes, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
 from wallet.schema.inputs import quicken_inputs
 from wallet.schema.nodes import Node
 from wallet.schema.operations import Operation
+from wallet.schema.quotes import ExchangeRate, Quote
 from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
+    CreateQuoteResult,
     HoldResult,
     LoginResult,
     LogoutResult,
@@ -53,6 +55,13 @@ class Query:
         description=(
             "Null when it does not exist or touches none of the viewer's wallets: "
             "the two are not told apart."
+        ),
+    )
+    exchange_rate: ExchangeRate | None = strawberry.field(
+        resolver=quotes.exchange_rate,
+        description=(
+            "The rate that held at an instant, the newest where none is given; "
+            "null when there is none."
         ),
     )
 
@@ -108,6 +117,10 @@ class Mutation:
         resolver=holds.reverse,
         description="Give a completed transfer back, in part or whole, by who received it.",
     )
+    create_quote: CreateQuoteResult = strawberry.mutation(
+        resolver=quotes.create_quote,
+        description="Hold an exchange rate for a short while, to be used once by its id.",
+    )
 
 
 def make_schema() -> strawberry.Schema:
@@ -115,7 +128,7 @@ def make_schema() -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        types=[User, Wallet, Operation],
+        types=[User, Wallet, Operation, Quote],
         exception_handlers=EXCEPTION_HANDLERS,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

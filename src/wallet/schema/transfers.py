@@ -71,6 +71,13 @@ class TopupInput:
     metadata: JSON | None = strawberry.field(
         default=strawberry.UNSET, description="For programs: at most 8 KiB, nested at most 8 deep."
     )
+    quote_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "A quote of the viewer's, for exactly this amount: the wallet gets its converted. "
+            "Used once; without one, differing currencies are CurrencyMismatch."
+        ),
+    )
 
 
 @strawberry.input(description="Money from a wallet to the outside.")
@@ -94,7 +101,9 @@ class TransferInput:
 
     source_wallet_id: strawberry.ID = strawberry.field(description="One of the viewer's wallets.")
     target_wallet_id: strawberry.ID = strawberry.field(description="Any other wallet.")
-    amount: MoneyInput = strawberry.field(description="How much, in the currency of both.")
+    amount: MoneyInput = strawberry.field(
+        description="How much, in the currency of both; with a quote, in that of the source."
+    )
     idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
         default=strawberry.UNSET,
@@ -109,6 +118,13 @@ class TransferInput:
         description=(
             "When it is to be carried out; now where it is not given. Until then it is PENDING "
             "and can be cancelled; the money has to be there at its time, and is not held before."
+        ),
+    )
+    quote_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "A quote of the viewer's, for exactly this amount: the target gets its converted. "
+            "Used once; without one, differing currencies are CurrencyMismatch."
         ),
     )
 
@@ -138,6 +154,17 @@ def read_wallet_id(text: strawberry.ID, *, field: str) -> UUID:
     if wallet_id is None:
         raise NotFoundError("There is no such wallet.", field=(field,))
     return wallet_id
+
+
+def read_quote_id(text: strawberry.ID | None) -> UUID | None:
+    """Read a quote's id, where there is one; what is none is nobody's quote."""
+    text = given(text)
+    if text is None:
+        return None
+    quote_id = find_id("Quote", text)
+    if quote_id is None:
+        raise NotFoundError("There is no such quote.", field=("quote_id",))
+    return quote_id
 
 
 @strawberry.type(description="The new wallet, or the one that this key opened before.")

@@ -7,7 +7,7 @@ from enum import StrEnum
 from wallet.core.errors import BusyError, InvalidInputError, NotFoundError, WalletError
 from wallet.services.actors import Actor
 from wallet.services.ledger import BatchRejectedError, Ledger, Outcome, Posting
-from wallet.services.transfers import TransferOrder, with_field
+from wallet.services.transfers import TransferOrder, find_converted, with_field
 
 BATCH_LENGTH_MAX = 1_000
 """Most transfers of a batch."""
@@ -51,10 +51,20 @@ async def transfer_batch(
         raise InvalidInputError(
             f"A batch has 1 to {BATCH_LENGTH_MAX} transfers.", field=("transfers",)
         )
+    items = await _convert(items, actor)
     postings = [_posting_of(item, actor) for item in items]
     if mode is BatchMode.ATOMIC:
         return await _transfer_all(ledger, items, postings)
     return await _transfer_each(ledger, items, postings)
+
+
+async def _convert(
+    items: Sequence[TransferOrder | Unreadable], actor: Actor
+) -> list[TransferOrder | Unreadable]:
+    """Look up the quotes of all items, in one trip."""
+    orders = [item for item in items if isinstance(item, TransferOrder)]
+    converted = iter(await find_converted(orders, actor))
+    return [next(converted) if isinstance(item, TransferOrder) else item for item in items]
 
 
 def _posting_of(item: TransferOrder | Unreadable, actor: Actor) -> Posting | Unreadable:

@@ -1,6 +1,9 @@
 """Top-ups, withdrawals and transfers: what builds a posting and hands it to the ledger."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from wallet.core.errors import (
@@ -23,6 +26,7 @@ from wallet.services.ledger import (
     WalletNotFoundError,
     exchange_legs,
 )
+from wallet.services.quotes import AskedQuote, find_conversions
 from wallet.services.wallets import hash_request
 
 
@@ -48,7 +52,8 @@ class TransferOrder:
 
     Attributes:
         amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
-        conversion: What the target gets, where its currency is another one.
+        quote_id: The quote that converts it, where the target's currency is another one.
+        conversion: What the target gets by it, once somebody has looked it up.
         scheduled_for: When it is to be carried out; None is now.
     """
 
@@ -57,6 +62,7 @@ class TransferOrder:
     amount_minor: int
     currency: str
     note: Note
+    quote_id: UUID | None = None
     conversion: Conversion | None = None
     scheduled_for: datetime | None = None
 
@@ -65,8 +71,11 @@ class TransferOrder:
         Return the posting that carries it out for *actor*.
 
         Raises:
-            InvalidInputError: Both sides are the same wallet.
+            InvalidInputError: Both sides are the same wallet, or it is scheduled
+                and has a quote, which lasts not nearly as long.
         """
+        if self.scheduled_for is not None and self.quote_id is not None:
+            raise InvalidInputError("A scheduled transfer takes no quote.", field=("quote_id",))
         if self.source_id == self.target_id:
             raise InvalidInputError(
                 "Source and target are the same wallet.", field=("target_wallet_id",)
@@ -126,11 +135,13 @@ async def transfer(ledger: Ledger, order: TransferOrder, *, actor: Actor) -> Out
     attempt is on record, the error carries the FAILED operation.
 
     Raises:
-        InvalidInputError: Both sides are the same wallet.
-        NotFoundError: Either wallet is missing, or the source is not the actor's.
+        InvalidInputError: Both sides are the same wallet, or the quote is for another amount.
+        NotFoundError: Either wallet, or the quote, is missing, or the source or
+            the quote is not the actor's.
         WalletError: Any other refusal of the ledger; see ``decide``.
         BusyError: Others held the wallets for the whole wait. Nothing moved.
     """
+    order = await get_converted(order, actor)
     return completed(await ledger.post(order.to_posting(actor)), order.fields)
 
 
@@ -141,13 +152,15 @@ class FundingOrder:
 
     Attributes:
         amount_minor: Positive, in the minor unit of *currency* (1250 = 12.50 EUR).
-        conversion: What a top-up brings, where the wallet's currency is another one.
+        quote_id: The quote that converts a top-up, where the wallet's currency is another one.
+        conversion: What the wallet gets by it, once somebody has looked it up.
     """
 
     wallet_id: UUID
     amount_minor: int
     currency: str
     note: Note
+    quote_id: UUID | None = None
     conversion: Conversion | None = None
 
     def to_posting(self, kind: OperationKind, actor: Actor) -> Posting:
@@ -198,7 +211,8 @@ async def topup(ledger: Ledger, funding: Funding, order: FundingOrder, *, actor:
 
     Raises:
         ForbiddenError: FUNDING=operator, and the actor is none.
-        NotFoundError: The wallet is missing, or not the actor's.
+        InvalidInputError: The quote is for another amount.
+        NotFoundError: The wallet, or the quote, is missing, or not the actor's.
         WalletError: Any other refusal of the ledger; see ``decide``.
         BusyError: Others held the wallet for the whole wait. Nothing moved.
     """
@@ -222,8 +236,45 @@ async def _fund(
 ) -> Outcome:
     if funding is Funding.OPERATOR and not actor.is_operator:
         raise ForbiddenError("Only an operator moves money in and out of wallets here.")
+    order = await get_converted(order, actor)
     outcome = await ledger.post(order.to_posting(kind, actor))
     return completed(outcome, {order.wallet_id: ("wallet_id",)})
+
+
+Order = TypeVar("Order", TransferOrder, FundingOrder)
+
+
+async def get_converted(order: Order, actor: Actor) -> Order:
+    """
+    Return an order with what its quote converts it to; one without a quote as it is.
+
+    Raises:
+        NotFoundError: There is no such quote, or it is not the actor's.
+    """
+    (converted,) = await find_converted([order], actor)
+    if isinstance(converted, NotFoundError):
+        raise converted
+    return converted
+
+
+async def find_converted(orders: Sequence[Order], actor: Actor) -> list[Order | NotFoundError]:
+    """Do for several orders, in one trip, what ``get_converted`` does for one."""
+    asked = [
+        AskedQuote(order.quote_id, order.note.idempotency_key)
+        for order in orders
+        if order.quote_id is not None
+    ]
+    conversions = iter(await find_conversions(actor, asked))
+    return [
+        order if order.quote_id is None else _converted(order, next(conversions))
+        for order in orders
+    ]
+
+
+def _converted(order: Order, conversion: Conversion | None) -> Order | NotFoundError:
+    if conversion is None:
+        return NotFoundError("There is no such quote.", field=("quote_id",))
+    return replace(order, conversion=conversion)
 
 
 def quote_of(conversion: Conversion | None) -> tuple[UUID, ...]:

@@ -58,10 +58,12 @@ SELECT operation.id, operation.kind, operation.status
          WHEN operation.status = 'COMPLETED'
           AND operation.kind IN ('TOPUP', 'TRANSFER', 'WITHDRAWAL')
          THEN debit.amount_minor IS DISTINCT FROM -operation.amount_minor
-           OR credit.amount_minor IS DISTINCT FROM operation.amount_minor
-           OR (SELECT count(*) FROM entries WHERE operation_id = operation.id) <> 2
-           OR operation.currency <> (SELECT currency FROM wallets
-                                      WHERE id = operation.target_wallet_id)
+           OR credit.amount_minor IS DISTINCT FROM
+              coalesce(operation.target_amount_minor, operation.amount_minor)
+           OR (SELECT count(*) FROM entries WHERE operation_id = operation.id)
+              <> CASE WHEN operation.rate IS NULL THEN 2 ELSE 4 END
+           OR coalesce(operation.target_currency, operation.currency)
+              <> (SELECT currency FROM wallets WHERE id = operation.target_wallet_id)
          ELSE EXISTS (SELECT FROM entries
                        WHERE operation_id = operation.id AND amount_minor <> 0)
            OR (debit.operation_id IS NULL AND credit.operation_id IS NULL)

@@ -1,13 +1,13 @@
 """Wallets: opening them, and finding one's own."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import orjson
 
 from wallet.core.errors import IdempotencyConflictError
-from wallet.core.ids import new_id, world_wallet_id
+from wallet.core.ids import exchange_wallet_id, new_id, world_wallet_id
 from wallet.core.logging import get_logger
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, WalletStatus
@@ -21,6 +21,17 @@ INSERT INTO wallets (
     id, owner_id, currency, label, status, balance_minor, held_minor, overdraft_minor,
     last_sequence, head_hash, last_entry_at, created_at)
 VALUES ($1, $2, $3, $4, 'ACTIVE', 0, 0, 0, 0, $5, now(), now())
+ON CONFLICT (id) DO NOTHING
+"""
+
+# In the order of their ids, so that two that open the same never wait in a circle.
+_INSERT_SYSTEM = """
+INSERT INTO wallets (
+    id, owner_id, currency, label, status, balance_minor, held_minor, overdraft_minor,
+    last_sequence, head_hash, last_entry_at, created_at)
+SELECT id, NULL, currency, NULL, 'ACTIVE', 0, 0, 0, 0, $3, now(), now()
+  FROM unnest($1::uuid[], $2::text[]) AS given (id, currency)
+ ORDER BY id
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -136,6 +147,18 @@ async def open_in_transaction(
     if outcome.wallet is None:
         raise AssertionError(f"the ledger refused a new wallet: {outcome.error}")
     return outcome.wallet
+
+
+async def open_system_wallets(connection: Connection, currencies: Iterable[str]) -> None:
+    """Open, where they are missing, the wallets on the other side of top-ups and conversions."""
+    wallets = [
+        (id_of(currency), currency)
+        for currency in currencies
+        for id_of in (world_wallet_id, exchange_wallet_id)
+    ]
+    await connection.execute_query(
+        _INSERT_SYSTEM, [[id_ for id_, _ in wallets], [code for _, code in wallets], GENESIS]
+    )
 
 
 async def find_wallet(actor: Actor, wallet_id: UUID) -> WalletRecord | None:

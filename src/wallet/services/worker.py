@@ -1,5 +1,6 @@
 """
-The worker: ends holds whose time is over, and carries out transfers whose time has come.
+The worker: ends holds whose time is over, carries out transfers whose time has come,
+and forgets quotes that nobody has used.
 
 Several may run, and none of them is needed for what anybody sees of a hold:
 readers and payers take one that is past its time for ended. A worker that was
@@ -13,10 +14,11 @@ from wallet.core.errors import BusyError, ServiceUnavailableError
 from wallet.core.logging import get_logger
 from wallet.services.database import fetch
 from wallet.services.ledger import Ledger
+from wallet.services.quotes import forget_quotes
 from wallet.services.schedules import carry_out_due
 
 DUE_MAX = 500
-"""Most holds, and most scheduled transfers, that are looked at in one go."""
+"""Most holds, scheduled transfers and quotes that are looked at in one go."""
 
 _POLL_S = 1.0
 _AFTER_OUTAGE_S = 5.0
@@ -53,7 +55,8 @@ async def work_once(ledger: Ledger) -> bool:
     """
     ended = await end_holds(ledger, limit=DUE_MAX)
     carried_out = await carry_out_due(ledger, limit=DUE_MAX)
-    return max(ended, carried_out) >= DUE_MAX
+    forgotten = await forget_quotes(limit=DUE_MAX)
+    return max(ended, carried_out, forgotten) >= DUE_MAX
 
 
 async def end_holds(ledger: Ledger, *, limit: int) -> int:

@@ -24,6 +24,7 @@ from wallet.services.ledger.records import (
     Outcome,
     Party,
     Posting,
+    QuoteRecord,
     WalletRecord,
 )
 from wallet.services.ledger.rounds import Ledger
@@ -45,6 +46,7 @@ __all__ = [
     "Party",
     "Posting",
     "QuoteExpiredError",
+    "QuoteRecord",
     "WalletNotFoundError",
     "WalletRecord",
     "WalletUnavailableError",

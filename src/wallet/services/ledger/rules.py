@@ -7,11 +7,12 @@ Pure functions. What ``find_refusal`` finds leaves no trace; what
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
+from fractions import Fraction
 
 from wallet.core.errors import InvalidInputError, WalletError
 from wallet.core.ids import exchange_wallet_id
 from wallet.core.money import AMOUNT_MINOR_MAX, format_amount
+from wallet.core.rates import round_rate
 from wallet.models import OperationKind, OperationStatus, WalletStatus
 from wallet.services.ledger.book import Book
 from wallet.services.ledger.errors import (
@@ -87,7 +88,13 @@ def _find_used_quote(book: Book, posting: Posting) -> WalletError | None:
     quote_id = posting.conversion.quote_id if posting.conversion else None
     if quote_id is None:
         return None
-    quote = book.quotes[quote_id]
+    quote = book.quotes.get(quote_id)
+    if quote is None or quote.user_id != posting.actor_id:
+        return QuoteExpiredError()  # It was forgotten between two looks at it.
+    if (quote.amount_minor, quote.currency) != (posting.amount_minor, posting.currency):
+        part = "currency" if quote.currency != posting.currency else "amount"
+        amount = f"{format_amount(quote.amount_minor, quote.currency)} {quote.currency}"
+        return InvalidInputError(f"This quote is for {amount}.", field=("amount", part))
     is_used = quote.operation_id is not None or quote_id in book.decision.used_quotes
     return QuoteExpiredError() if is_used or quote.expires_at <= book.now else None
 
@@ -172,7 +179,7 @@ def _work_out_reversal(parent: OperationRecord, posting: Posting) -> Posting:
         conversion = Conversion(
             amount_minor=share_minor,
             currency=parent.currency,
-            rate=round(1 / parent.conversion.rate, 18),
+            rate=round_rate(1 / Fraction(parent.conversion.rate)),
         )
         legs += exchange_legs(amount_minor, parent.conversion.currency, conversion)
     return replace(posting, amount_minor=amount_minor, legs=legs, conversion=conversion)
@@ -189,8 +196,7 @@ def _share_of(parent: OperationRecord, amount_minor: int) -> int:
         return amount_minor
 
     def back(returned_minor: int) -> int:
-        share = Decimal(parent.amount_minor) * returned_minor / parent.received_minor
-        return int(share.to_integral_value("ROUND_HALF_EVEN"))
+        return round(Fraction(parent.amount_minor * returned_minor, parent.received_minor))
 
     return back(parent.returned_minor + amount_minor) - back(parent.returned_minor)
 
