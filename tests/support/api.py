@@ -93,6 +93,17 @@ mutation TransferBatch($input: TransferBatchInput!) {{ transferBatch(input: $inp
     ... on BatchRejected {{ index cause {{ {_CAUSE} }} }}
     ... on TransferBatchPayload {{ results {{ {_TRANSFERRED} }} }} }} }}
 """
+_QUOTE = "id rate amount { amount currency } converted { amount currency } expiresAt"
+CREATE_QUOTE = f"""
+mutation CreateQuote($input: CreateQuoteInput!) {{ createQuote(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on CreateQuotePayload {{ quote {{ {_QUOTE} }} }} }} }}
+"""
+QUOTE = f"query Quote($id: ID!) {{ node(id: $id) {{ __typename ... on Quote {{ {_QUOTE} }} }} }}"
+EXCHANGE_RATE = """
+query ExchangeRate($base: Currency!, $quote: Currency!, $at: DateTime) {
+    exchangeRate(base: $base, quote: $quote, at: $at) { base quote rate asOf source } }
+"""
 WALLET = f"query Wallet($id: ID!) {{ wallet(id: $id) {{ {_WALLET} }} }}"
 OPERATION = f"query Operation($id: ID!) {{ operation(id: $id) {{ {_OPERATION} }} }}"
 STATEMENT = f"""
@@ -254,6 +265,12 @@ class Api:
         return await self.run(
             document,
             input={"operationId": operation_id, "idempotencyKey": uuid4().hex, **more},
+        )
+
+    async def create_quote(self, amount: str, to: str, *, currency: str = "EUR") -> Any:
+        """Ask for a quote."""
+        return await self.run(
+            CREATE_QUOTE, input={"amount": {"amount": amount, "currency": currency}, "to": to}
         )
 
     async def operation(self, operation_id: str) -> Any:

@@ -1,6 +1,8 @@
 """Test data, made by the services themselves."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -11,7 +13,9 @@ from wallet.core.settings import Funding, Settings
 from wallet.models import OperationKind, User
 from wallet.services.actors import Actor
 from wallet.services.database import Connection, fetch, run_transaction
+from wallet.services.ecb import PublishedRate
 from wallet.services.ledger import Ledger, Outcome, WalletRecord
+from wallet.services.rates import import_rates
 from wallet.services.sessions import authenticate, open_session
 from wallet.services.transfers import FundingOrder, Note, TransferOrder, topup, transfer
 from wallet.services.wallets import find_wallet, open_in_transaction
@@ -79,6 +83,15 @@ class Factory:
             note=Note(idempotency_key=key or uuid4().hex),
         )
         return await topup(self._ledger, Funding.OWNER, order, actor=actor)
+
+    async def import_rates(self, *, days_ago: int = 1, **rates: str) -> None:
+        """Store what one euro was worth some days ago: ``USD="1.25"``."""
+        today = (await fetch("SELECT (now() AT TIME ZONE 'UTC')::date AS today"))[0]["today"]
+        day = today - timedelta(days=days_ago)
+        published = [
+            PublishedRate(currency, day, Decimal(rate)) for currency, rate in rates.items()
+        ]
+        await import_rates(self._settings, published, on_progress=lambda _: None)
 
     async def transfer(
         self,

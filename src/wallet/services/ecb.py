@@ -47,6 +47,9 @@ _MONTHS = (
     *("August", "September", "October", "November", "December"),
 )
 
+_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_BAD_ZIP = "The zip is damaged, or packed in a way that is not known"
+
 _SHOWN_MAX = 40
 
 
@@ -103,12 +106,14 @@ def _unpack(data: bytes) -> bytes:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
                 raise BadFileError(f"The zip holds {len(members)} files, not one")
+            if members[0].compress_type not in _PACKINGS:
+                raise BadFileError(_BAD_ZIP)
             # What its directory says of its size need not be true.
             with archive.open(members[0]) as member:
                 return _read_bounded(member)
-    # An encrypted member is a RuntimeError, an unknown method a NotImplementedError.
+    # An encrypted member is a RuntimeError, an unknown version a NotImplementedError.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError):
-        raise BadFileError("The zip is damaged, or packed in a way that is not known") from None
+        raise BadFileError(_BAD_ZIP) from None
 
 
 class _Rates:
