@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.support.api import Account, Api
 from tests.support.guests import Guests
 from tests.support.observer import Observer
+from tests.support.rates import store_rates
 from tests.support.sender import Sender
 from tests.support.servers import ApiServer, Databases
 from tests.support.site import Site, open_site
@@ -107,6 +108,12 @@ async def ada(guests: Guests) -> Account:
 async def bob(guests: Guests) -> Account:
     """Somebody else with 100.00 EUR, for tests in which nothing may change."""
     return await guests.create(balance="100.00")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def rates(database_url: str) -> None:
+    """What a euro was worth yesterday, in the shared database: 1.25 dollars, 150.5 yen."""
+    await store_rates(database_url)
 
 
 @pytest.fixture

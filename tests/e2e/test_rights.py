@@ -19,6 +19,8 @@ from tests.e2e.test_bad_pages import cursor_of, uuid_of
 from tests.support.api import (
     CANCEL_TRANSFER,
     CAPTURE_HOLD,
+    CREATE_QUOTE,
+    EXCHANGE_RATE,
     HOLD,
     LOGIN,
     LOGOUT,
@@ -46,7 +48,8 @@ NODE = """
 query Node($id: ID!) { node(id: $id) { __typename id
     ... on User { email wallets { edges { node { id balance { amount } } } } }
     ... on Wallet { balance { amount } operations { totalCount edges { node { id } } } }
-    ... on Operation { amount { amount } description source { holder } target { holder } } } }
+    ... on Operation { amount { amount } description source { holder } target { holder } }
+    ... on Quote { rate amount { amount } converted { amount } } } }
 """
 NODES = """
 query Nodes($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Wallet { balance { amount } }
@@ -85,6 +88,7 @@ class Things:
     scheduled: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     also_held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
+    quote: str = field(default_factory=lambda: to_global_id("Quote", new_id()))
 
     @property
     def all(self) -> list[str]:
@@ -108,6 +112,7 @@ TRIES: dict[str, list[Try]] = {
         Try("wallet", NODE, lambda theirs, _: {"id": theirs.wallet}),
         Try("operation", NODE, lambda theirs, _: {"id": theirs.completed}),
         Try("failed operation", NODE, lambda theirs, _: {"id": theirs.failed}),
+        Try("quote", NODE, lambda theirs, _: {"id": theirs.quote}),
     ],
     "nodes": [Try("all", NODES, lambda theirs, me: {"ids": [*theirs.all, me.user_id]})],
     "wallet": [
@@ -147,7 +152,14 @@ TRIES: dict[str, list[Try]] = {
         Try("scheduled", CANCEL_TRANSFER, lambda theirs, _: follows(theirs.scheduled))
     ],
     "reverse": [Try("received", REVERSE, lambda theirs, _: follows(theirs.received))],
-    "topup": [Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)})],
+    "topup": [
+        Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)}),
+        Try(
+            "quote",
+            TOPUP,
+            lambda theirs, me: {"input": money(walletId=me.wallet_id, quoteId=theirs.quote)},
+        ),
+    ],
     "withdraw": [
         Try("wallet", WITHDRAW, lambda theirs, _: {"input": money(walletId=theirs.wallet)})
     ],
@@ -171,6 +183,17 @@ TRIES: dict[str, list[Try]] = {
             TRANSFER,
             lambda theirs, _: {
                 "input": money(sourceWalletId=theirs.wallet, targetWalletId=Things().wallet)
+            },
+        ),
+        Try(
+            "quote",
+            TRANSFER,
+            lambda theirs, me: {
+                "input": money(
+                    sourceWalletId=me.wallet_id,
+                    targetWalletId=theirs.other_wallet,
+                    quoteId=theirs.quote,
+                )
             },
         ),
         Try(
@@ -222,6 +245,8 @@ OTHERS: dict[str, str] = {
     "refreshSession": "test_refresh_tells_nothing",
     "logout": "test_logout_ends_nobody_elses_sessions",
     "openWallet": "test_opens_wallets_for_oneself",
+    "exchangeRate": "test_rates_are_for_who_is_signed_in",
+    "createQuote": "test_makes_quotes_for_oneself",
 }
 
 every_try = pytest.mark.parametrize(
@@ -253,7 +278,7 @@ async def stranger(guests: Guests) -> Account:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def things(owner: Account, payee: Account) -> Things:
+async def things(owner: Account, payee: Account, rates: None) -> Things:
     """What the owner has."""
     other = (await owner.api.open_wallet(label="Savings"))["wallet"]["id"]
     paid = await owner.api.transfer(
@@ -278,6 +303,7 @@ async def things(owner: Account, payee: Account) -> Things:
         scheduled=scheduled["done"]["id"],
         held_for=holds[0]["done"]["id"],
         also_held_for=holds[1]["done"]["id"],
+        quote=(await owner.api.create_quote("1.00", "USD"))["quote"]["id"],
     )
 
 
@@ -298,7 +324,7 @@ class TestTables:
         fields = {each["name"] for type_ in types for each in type_["fields"]}
         assert fields == TRIES.keys() | OTHERS.keys()
         nodes = {each["name"] for each in answer["__type"]["possibleTypes"]}
-        assert nodes == {"User", "Wallet", "Operation"}
+        assert nodes == {"User", "Wallet", "Operation", "Quote"}
 
     def test_name_tests_that_there_are(self) -> None:
         """What is in the second table is tried by a test of its own."""
@@ -491,4 +517,34 @@ class TestFieldsWithoutId:
 
         assert mine != theirs
         assert await stranger.api.balance(mine) == "0.00"
+        assert error_code(anonymous) == "UNAUTHENTICATED"
+
+    async def test_rates_are_for_who_is_signed_in(
+        self, stranger: Account, api: Api, rates: None
+    ) -> None:
+        """They are the same for everybody, and there for nobody in particular."""
+        variables = {"base": "EUR", "quote": "USD"}
+
+        answer = await stranger.api.run(EXCHANGE_RATE, **variables)
+        anonymous = await api.send({"query": EXCHANGE_RATE, "variables": variables})
+
+        assert answer["rate"] == "1.25"
+        assert error_code(anonymous) == "UNAUTHENTICATED"
+
+    async def test_makes_quotes_for_oneself(
+        self, stranger: Account, owner: Account, api: Api, rates: None
+    ) -> None:
+        """A quote is its maker's alone; without signing in, there is none."""
+        mine = (await stranger.api.create_quote("1.00", "USD"))["quote"]["id"]
+        anonymous = await api.send(
+            {
+                "query": CREATE_QUOTE,
+                "variables": {
+                    "input": {"amount": {"amount": "1.00", "currency": "EUR"}, "to": "USD"}
+                },
+            }
+        )
+
+        assert (await stranger.api.run(NODE, id=mine))["id"] == mine
+        assert await owner.api.run(NODE, id=mine) is None
         assert error_code(anonymous) == "UNAUTHENTICATED"
