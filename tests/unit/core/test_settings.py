@@ -1,6 +1,7 @@
 """Settings from the environment."""
 
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,26 @@ class TestLoadSettings:
         assert settings.rate_limits
         assert not settings.metrics
         assert settings.assets == {}
+
+    def test_conversion(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A quote lasts a minute, costs nothing, and goes by a rate of before Easter at most."""
+        settings = load_settings()
+        quoting = (settings.quote_ttl_s, settings.rate_margin_bps, settings.rate_max_age_h)
+        assert quoting == (60, 0, 144)
+
+        error = refusal(monkeypatch, QUOTE_TTL_S="0", RATE_MARGIN_BPS="10000", RATE_MAX_AGE_H="0")
+        assert sorted(line.partition(":")[0] for line in str(error).splitlines()) == [
+            "QUOTE_TTL_S",
+            "RATE_MARGIN_BPS",
+            "RATE_MAX_AGE_H",
+        ]
+
+    @pytest.mark.parametrize("file", [".env.example", "docs/operations.md"])
+    def test_is_written_down(self, file: str) -> None:
+        """Every setting is explained where people look for it."""
+        text = (Path(__file__).parents[3] / file).read_text()
+
+        assert [name for name in Settings.model_fields if name.upper() not in text] == []
 
     def test_empty_is_unset(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A variable that was left empty, as in a copied .env, keeps its default."""
