@@ -48,6 +48,12 @@ CONSTRAINTS = {
             "CHECK ((((status)::text <> 'CLOSED'::text) OR"
             " ((balance_minor = 0) AND (held_minor = 0))))"
         ),
+        "wallets_limits_not_negative": (
+            "CHECK (((outflow_max_minor >= 0) AND (outflow_24h_max_minor >= 0)))"
+        ),
+        "wallets_frozen_until_is_frozen": (
+            "CHECK (((frozen_until IS NULL) OR ((status)::text = 'FROZEN'::text)))"
+        ),
     },
     "operations": {
         "operations_pkey": "PRIMARY KEY (id)",
@@ -91,13 +97,6 @@ CONSTRAINTS = {
         "entries_sequence_positive": "CHECK ((sequence > 0))",
         "entries_held_not_negative": "CHECK ((held_after_minor >= 0))",
         "entries_hash_is_sha256": "CHECK ((octet_length(hash) = 32))",
-    },
-    "limits": {
-        "limits_pkey": "PRIMARY KEY (wallet_id)",
-        "limits_wallet_fkey": _belongs_to("wallet_id", "wallets", on_delete=""),
-        "limits_not_negative": (
-            "CHECK (((outflow_max_minor >= 0) AND (outflow_24h_max_minor >= 0)))"
-        ),
     },
     "exchange_rates": {
         "exchange_rates_pkey": "PRIMARY KEY (id)",

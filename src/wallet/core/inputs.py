@@ -66,6 +66,14 @@ def check_money(amount: str, currency: str) -> int:
         raise InvalidInputError(str(error), field=("amount", "amount")) from None
 
 
+def check_limit(amount: str, currency: str, *, field: Path) -> int:
+    """Read an amount that may be 0 as minor units of *currency*, which is known to be one."""
+    try:
+        return parse_amount(amount, currency, allow_zero=True)
+    except InvalidAmountError as error:
+        raise InvalidInputError(str(error), field=field) from None
+
+
 def check_metadata(metadata: object) -> str | None:
     """Write metadata as canonical JSON text: at most 8 KiB of UTF-8, nested at most 8 deep."""
     if metadata is None:

@@ -78,7 +78,7 @@ def decimals_of(currency: str) -> int:
         raise UnknownCurrencyError("This is no currency code of ISO 4217.") from None
 
 
-def parse_amount(text: str, currency: str) -> int:
+def parse_amount(text: str, currency: str, *, allow_zero: bool = False) -> int:
     """
     Read a positive decimal text as minor units of *currency*: "12.5" EUR is 1250.
 
@@ -97,7 +97,7 @@ def parse_amount(text: str, currency: str) -> int:
     if len(fraction) > decimals:
         raise InvalidAmountError(f"{currency} has {decimals} decimals.")
     amount_minor = int(match["whole"] + fraction.ljust(decimals, "0"))
-    if amount_minor == 0:
+    if amount_minor == 0 and not allow_zero:
         raise InvalidAmountError("An amount is more than zero.")
     if amount_minor > AMOUNT_MINOR_MAX:
         raise InvalidAmountError("The amount is too large.")

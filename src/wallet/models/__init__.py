@@ -4,7 +4,6 @@ from wallet.models.account import Session, User
 from wallet.models.exchange import ExchangeRate, Quote
 from wallet.models.ledger import (
     Entry,
-    Limit,
     Operation,
     OperationKind,
     OperationStatus,
@@ -15,7 +14,6 @@ from wallet.models.ledger import (
 __all__ = [
     "Entry",
     "ExchangeRate",
-    "Limit",
     "Operation",
     "OperationKind",
     "OperationStatus",

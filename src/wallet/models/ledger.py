@@ -1,4 +1,4 @@
-"""Wallets, operations, entries and limits: the ledger's tables."""
+"""Wallets, operations and entries: the ledger's tables."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -54,6 +54,10 @@ class Wallet(Model):
 
     A system wallet keeps neither balance nor sequence: its balance is the sum
     of its entries, so that nobody ever waits for its row.
+
+    Limits are amounts in minor units, NULL is no limit. They stand in the row
+    itself: what is decided under its lock is decided by them as they are then.
+    A wallet with a *frozen_until* that is over is FROZEN only by name.
     """
 
     id: Field[UUID] = fields.UUIDField(primary_key=True, default=new_id)
@@ -68,6 +72,9 @@ class Wallet(Model):
     balance_minor: Field[int] = fields.BigIntField(default=0)
     held_minor: Field[int] = fields.BigIntField(default=0)
     overdraft_minor: Field[int] = fields.BigIntField(default=0)
+    outflow_max_minor: Field[int | None] = fields.BigIntField(null=True)
+    outflow_24h_max_minor: Field[int | None] = fields.BigIntField(null=True)
+    frozen_until: Field[datetime | None] = fields.DatetimeField(null=True)
     last_sequence: Field[int] = fields.BigIntField(default=0)
     head_hash: Field[bytes] = fields.BinaryField()
     last_entry_at: Field[datetime] = fields.DatetimeField()
@@ -142,15 +149,3 @@ class Entry(Model):
 
     class Meta:
         table = "entries"
-
-
-class Limit(Model):
-    """How much may leave one wallet; NULL is no limit. Amounts are minor units."""
-
-    wallet_id: Field[UUID] = fields.UUIDField(primary_key=True)
-    outflow_max_minor: Field[int | None] = fields.BigIntField(null=True)
-    outflow_24h_max_minor: Field[int | None] = fields.BigIntField(null=True)
-    updated_at: Field[datetime] = fields.DatetimeField()
-
-    class Meta:
-        table = "limits"

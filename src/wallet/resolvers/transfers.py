@@ -1,6 +1,7 @@
 """Resolvers of what opens wallets and moves money."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from strawberry.types.nodes import Selection
 
@@ -80,8 +81,7 @@ async def _read_funding(
     info: Info, actor: Actor, input_: TopupInput | WithdrawInput
 ) -> FundingOrder:
     wallet_id = read_wallet_id(input_.wallet_id, field="wallet_id")
-    if actor.is_operator and not await wallets.find_wallet(actor, wallet_id):
-        refuse_statement(info)
+    await refuse_others_statement(info, actor, wallet_id)
     return FundingOrder(
         wallet_id=wallet_id,
         amount_minor=input_.amount.read(),
@@ -138,6 +138,12 @@ def _try_to_read_order(input_: TransferInput) -> TransferOrder | batches.Unreada
         return _read_order(input_)
     except (InvalidInputError, NotFoundError) as error:
         return error
+
+
+async def refuse_others_statement(info: Info, actor: Actor, wallet_id: UUID) -> None:
+    """Refuse an operator's mutation of another's wallet whose answer would show the statement."""
+    if actor.is_operator and not await wallets.find_wallet(actor, wallet_id):
+        refuse_statement(info)
 
 
 def refuse_statement(info: Info) -> None:

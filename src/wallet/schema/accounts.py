@@ -36,15 +36,17 @@ class User(Node):
     email: str = strawberry.field(description="The address, as it is stored.")
     created_at: datetime = strawberry.field(description="When the account was made.")
     user_id: strawberry.Private[UUID]
+    looked_up_by: strawberry.Private[UUID | None]
 
     @classmethod
-    def of(cls, user_id: UUID, record: UserRecord) -> Self:
-        """Show a user to itself."""
+    def of(cls, user_id: UUID, record: UserRecord, *, looked_up_by: UUID | None = None) -> Self:
+        """Show a user to itself, or to an operator who looks it up."""
         return cls(
             id=strawberry.ID(to_global_id("User", user_id)),
             email=record.email,
             created_at=record.created_at,
             user_id=user_id,
+            looked_up_by=looked_up_by,
         )
 
     @strawberry.field(description="The user's wallets, oldest first.")
@@ -65,7 +67,12 @@ class User(Node):
             before=given(before),
         )
         info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
-        return WalletConnection.of(self.user_id, await list_wallets(self.user_id), page)
+        return WalletConnection.of(
+            self.user_id,
+            await list_wallets(self.user_id),
+            page,
+            looked_up_by=self.looked_up_by,
+        )
 
 
 @strawberry.type(

@@ -5,6 +5,7 @@ The typed errors of the public API, and how the services' errors become them.
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 import strawberry
 from strawberry.schema.exception_handlers import ExceptionHandler
@@ -12,12 +13,14 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from wallet.core import errors
+from wallet.core.ids import to_global_id
 from wallet.schema.context import Context
-from wallet.schema.nodes import ErrorCode, Money, OperationStatus, WalletStatus
+from wallet.schema.nodes import ErrorCode, LimitKind, Money, OperationStatus, WalletStatus
 from wallet.schema.operations import Operation
 from wallet.schema.scalars import CurrencyCode
 from wallet.services import ledger
 from wallet.services.ledger import OperationRecord
+from wallet.services.wallet_states import WalletNotEmptyError
 
 
 @strawberry.interface(
@@ -51,6 +54,10 @@ def _operation(record: OperationRecord | None, context: Context) -> Operation | 
     if record is None or context.actor is None:
         return None
     return Operation.of(record, context.actor.user_id)
+
+
+def _wallet_id(wallet_id: UUID | None) -> strawberry.ID | None:
+    return strawberry.ID(to_global_id("Wallet", wallet_id)) if wallet_id else None
 
 
 _RECORDED = "The FAILED operation that records the attempt."
@@ -128,7 +135,13 @@ class CurrencyMismatch(Error):
 class WalletUnavailable(Error):
     """Frozen or closed."""
 
+    wallet_id: strawberry.ID | None = strawberry.field(
+        description="Which of the wallets that the request is about."
+    )
     status: WalletStatus = strawberry.field(description="The wallet's status.")
+    until: datetime | None = strawberry.field(
+        description="When it is over by itself; null when it has no end."
+    )
     operation: Operation | None = strawberry.field(description=_RECORDED)
 
     @classmethod
@@ -136,8 +149,27 @@ class WalletUnavailable(Error):
         """Show the status, and the record of the attempt."""
         return cls(
             **_common(error),
+            wallet_id=_wallet_id(error.wallet_id),
             status=error.status,
+            until=error.until,
             operation=_operation(error.operation, context),
+        )
+
+
+@strawberry.type(description="The wallet has money, owes some, or has some held.")
+class WalletNotEmpty(Error):
+    """Not to be closed."""
+
+    balance: Money = strawberry.field(description="Has to be 0.")
+    held: Money = strawberry.field(description="Has to be 0.")
+
+    @classmethod
+    def of(cls, error: WalletNotEmptyError, _context: Context) -> Self:  # type: ignore[override]
+        """Show what stands in the way."""
+        return cls(
+            **_common(error),
+            balance=Money.of(error.balance_minor, error.currency),
+            held=Money.of(error.held_minor, error.currency),
         )
 
 
@@ -145,16 +177,23 @@ class WalletUnavailable(Error):
 class LimitExceeded(Error):
     """Beyond a limit."""
 
+    limit: LimitKind | None = strawberry.field(description="Which one.")
     operation: Operation | None = strawberry.field(description=_RECORDED)
     until: datetime | None = strawberry.field(
-        description="From when on more may leave the wallet; null when waiting does not help."
+        description=(
+            "From when on as much may leave the wallet, if nothing else does before; "
+            "null when waiting does not help."
+        )
     )
 
     @classmethod
     def of(cls, error: ledger.LimitExceededError, context: Context) -> Self:  # type: ignore[override]
         """Show the record of the attempt, and how long the limit stands in the way."""
         return cls(
-            **_common(error), operation=_operation(error.operation, context), until=error.until
+            **_common(error),
+            limit=error.limit,
+            until=error.until,
+            operation=_operation(error.operation, context),
         )
 
 
@@ -258,6 +297,7 @@ _ERROR_TYPES: dict[type[errors.WalletError], type[Error]] = {
     ledger.InsufficientFundsError: InsufficientFunds,
     ledger.CurrencyMismatchError: CurrencyMismatch,
     ledger.WalletUnavailableError: WalletUnavailable,
+    WalletNotEmptyError: WalletNotEmpty,
     ledger.LimitExceededError: LimitExceeded,
     ledger.BatchRejectedError: BatchRejected,
     ledger.NotPendingError: NotPending,

@@ -8,11 +8,27 @@ from wallet.core.errors import ErrorCode
 from wallet.core.money import format_amount
 from wallet.models import OperationKind, OperationStatus, WalletStatus
 from wallet.schema.scalars import CurrencyCode, DecimalText
+from wallet.services.ledger import LimitKind
 
-__all__ = ["ErrorCode", "Money", "Node", "OperationKind", "OperationStatus", "WalletStatus"]
+__all__ = [
+    "ErrorCode",
+    "LimitKind",
+    "Money",
+    "Node",
+    "OperationKind",
+    "OperationStatus",
+    "WalletStatus",
+]
 
 # Strawberry marks the enums of the rooms below in place; they stay what they are.
 strawberry.enum(ErrorCode, description="What clients branch on when a mutation refuses.")
+strawberry.enum(
+    LimitKind,
+    description=(
+        "What is limited: a single outflow of a wallet, its outflow within 24 hours, "
+        "what it can hold, or how many wallets a user has."
+    ),
+)
 strawberry.enum(OperationKind, description="What was asked for.")
 strawberry.enum(OperationStatus, description="What became of an operation.")
 strawberry.enum(

@@ -36,15 +36,19 @@ class Party:
     wallet_id: strawberry.ID = strawberry.field(description="The wallet on this side.")
     currency: CurrencyCode = strawberry.field(description="The wallet's currency.")
     holder: str = strawberry.field(
-        description="Masked: a•••@example.com, unless it is the viewer's own."
+        description=(
+            "Masked: a•••@example.com, unless it is the viewer's own, or an operator looks it up."
+        )
     )
 
     @classmethod
-    def of(cls, party: PartyRecord | None, viewer_id: UUID) -> Self | None:
-        """Show *party* to a viewer; None for a system wallet."""
+    def of(
+        cls, party: PartyRecord | None, viewer_id: UUID, *, looked_up: bool = False
+    ) -> Self | None:
+        """Show *party* to a viewer, or an operator who looks it up; None for a system wallet."""
         if party is None:
             return None
-        own = party.owner_id == viewer_id
+        own = looked_up or party.owner_id == viewer_id
         return cls(
             wallet_id=strawberry.ID(to_global_id("Wallet", party.wallet_id)),
             currency=CurrencyCode(party.currency),
@@ -110,15 +114,15 @@ class Operation(Node):
     )
 
     @classmethod
-    def of(cls, record: OperationRecord, viewer_id: UUID) -> Self:
-        """Show *record* to a viewer."""
+    def of(cls, record: OperationRecord, viewer_id: UUID, *, looked_up: bool = False) -> Self:
+        """Show *record* to a viewer, or to an operator who looks it up."""
         return cls(
             id=strawberry.ID(to_global_id("Operation", record.id)),
             kind=record.kind,
             status=record.status,
             amount=Money.of(record.amount_minor, record.currency),
-            source=Party.of(record.source, viewer_id),
-            target=Party.of(record.target, viewer_id),
+            source=Party.of(record.source, viewer_id, looked_up=looked_up),
+            target=Party.of(record.target, viewer_id, looked_up=looked_up),
             description=record.description,
             metadata=orjson.loads(record.metadata) if record.metadata else None,
             error_code=ErrorCode(record.error_code) if record.error_code else None,
@@ -198,9 +202,14 @@ class OperationFilter:
 
 
 async def load_operations(
-    wallet: WalletRecord, page: PageArguments, filter_: statements.Filter, *, viewer_id: UUID
+    wallet: WalletRecord,
+    page: PageArguments,
+    filter_: statements.Filter,
+    *,
+    viewer_id: UUID,
+    looked_up: bool,
 ) -> OperationConnection:
-    """Load one page of a wallet's statement and show it to its owner."""
+    """Load one page of a wallet's statement, for its owner or an operator who looks it up."""
     found = await statements.get_page(
         wallet.id,
         statements.Range(
@@ -211,7 +220,7 @@ async def load_operations(
     edges = [
         OperationEdge(
             cursor=to_cursor(wallet.id, line.sequence),
-            node=Operation.of(line.operation, viewer_id),
+            node=Operation.of(line.operation, viewer_id, looked_up=looked_up),
             sequence=line.sequence,
             amount=Money.of(line.amount_minor, wallet.currency),
             balance_after=Money.of(line.balance_after_minor, wallet.currency),

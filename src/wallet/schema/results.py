@@ -27,9 +27,11 @@ from wallet.schema.errors import (
     RateLimited,
     RateUnavailable,
     SessionExpired,
+    WalletNotEmpty,
     WalletUnavailable,
 )
 from wallet.schema.quotes import CreateQuotePayload
+from wallet.schema.operators import SetWalletLimitsPayload, WalletPayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[
@@ -139,4 +141,20 @@ ReverseResult = Annotated[
 CreateQuoteResult = Annotated[
     CreateQuotePayload | InvalidInput | RateUnavailable,
     strawberry.union("CreateQuoteResult", description="What became of a wish for a quote."),
+]
+FreezeWalletResult = Annotated[
+    WalletPayload | InvalidInput | NotFound | WalletUnavailable | Busy | Forbidden,
+    strawberry.union("FreezeWalletResult", description="What became of a freeze."),
+]
+UnfreezeWalletResult = Annotated[
+    WalletPayload | NotFound | WalletUnavailable | Busy | Forbidden,
+    strawberry.union("UnfreezeWalletResult", description="What became of an end of a freeze."),
+]
+CloseWalletResult = Annotated[
+    WalletPayload | NotFound | WalletNotEmpty | WalletUnavailable | Busy | Forbidden,
+    strawberry.union("CloseWalletResult", description="What became of a closing."),
+]
+SetWalletLimitsResult = Annotated[
+    SetWalletLimitsPayload | InvalidInput | NotFound | WalletUnavailable | Busy | Forbidden,
+    strawberry.union("SetWalletLimitsResult", description="What became of new limits."),
 ]

@@ -3,27 +3,32 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, queries, quotes, transfers
+from wallet.resolvers import accounts, holds, operators, queries, quotes, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
 from wallet.schema.inputs import quicken_inputs
+from wallet.schema.lookups import Lookup
 from wallet.schema.nodes import Node
 from wallet.schema.operations import Operation
 from wallet.schema.quotes import ExchangeRate, Quote
 from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
+    CloseWalletResult,
     CreateQuoteResult,
+    FreezeWalletResult,
     HoldResult,
     LoginResult,
     LogoutResult,
     OpenWalletResult,
     RefreshSessionResult,
     ReverseResult,
+    SetWalletLimitsResult,
     SignupResult,
     TopupResult,
     TransferResult,
+    UnfreezeWalletResult,
     VoidHoldResult,
     WithdrawResult,
 )
@@ -63,6 +68,10 @@ class Query:
             "The rate that held at an instant, the newest where none is given; "
             "null when there is none."
         ),
+    )
+    lookup: Lookup | None = strawberry.field(
+        resolver=operators.lookup,
+        description="Anybody's things, for operators; FORBIDDEN for others. Each look is logged.",
     )
 
 
@@ -120,6 +129,22 @@ class Mutation:
     create_quote: CreateQuoteResult = strawberry.mutation(
         resolver=quotes.create_quote,
         description="Hold an exchange rate for a short while, to be used once by its id.",
+    )
+    close_wallet: CloseWalletResult = strawberry.mutation(
+        resolver=operators.close_wallet,
+        description="Close an empty wallet for good: by its owner, or an operator.",
+    )
+    freeze_wallet: FreezeWalletResult = strawberry.mutation(
+        resolver=operators.freeze_wallet,
+        description="Let no money into a wallet and none out of it; by an operator.",
+    )
+    unfreeze_wallet: UnfreezeWalletResult = strawberry.mutation(
+        resolver=operators.unfreeze_wallet,
+        description="Let money of a frozen wallet move again; by an operator.",
+    )
+    set_wallet_limits: SetWalletLimitsResult = strawberry.mutation(
+        resolver=operators.set_wallet_limits,
+        description="Say how much may leave a wallet; by an operator.",
     )
 
 

@@ -27,6 +27,8 @@ from wallet.schema.paging import (
 )
 from wallet.schema.scalars import CurrencyCode
 from wallet.services.ledger import WalletRecord
+from wallet.services.limits import Limits, get_limits
+from wallet.services.lookups import log_look
 from wallet.services.statements import Filter, get_balance_at, list_scheduled
 
 First = Annotated[
@@ -47,6 +49,49 @@ Where = Annotated[
 ]
 
 
+_LIMITS_ROWS = 10
+"""What the sum over a day costs, in rows of a page."""
+
+
+@strawberry.type(description="How much may leave a wallet. An operator sets it.")
+class WalletLimits:
+    """Limits, and how much of them is used."""
+
+    outflow_max: Money | None = strawberry.field(
+        description="The most that leaves at once; null when there is no limit."
+    )
+    outflow_24h_max: Money | None = strawberry.field(
+        name="outflow24hMax",
+        description="The most that leaves within any 24 hours; null when there is no limit.",
+    )
+    outflow_24h_used: Money | None = strawberry.field(
+        name="outflow24hUsed",
+        description=(
+            "What left within the last 24 hours, and what is held; null when there is no limit."
+        ),
+    )
+    outflow_24h_left: Money | None = strawberry.field(
+        name="outflow24hLeft",
+        description="What the limit still lets through now; null when there is no limit.",
+    )
+    overdraft: Money = strawberry.field(description="How far below 0 the wallet may go.")
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """Write the limits out."""
+
+        def money(amount_minor: int | None) -> Money | None:
+            return None if amount_minor is None else Money.of(amount_minor, limits.currency)
+
+        return cls(
+            outflow_max=money(limits.outflow_max_minor),
+            outflow_24h_max=money(limits.outflow_24h_max_minor),
+            outflow_24h_used=money(limits.outflow_24h_minor),
+            outflow_24h_left=money(limits.outflow_24h_left_minor),
+            overdraft=Money.of(limits.overdraft_minor, limits.currency),
+        )
+
+
 @strawberry.type(description="One holder's money in one currency.")
 class Wallet(Node):
     """A wallet, as a viewer sees it."""
@@ -58,12 +103,25 @@ class Wallet(Node):
     held: Money = strawberry.field(description="Reserved by open holds.")
     available: Money = strawberry.field(description="What can be spent now.")
     created_at: datetime = strawberry.field(description="When it was opened.")
+    frozen_until: datetime | None = strawberry.field(
+        description="When its freeze is over by itself; null when it has no end, or there is none."
+    )
+    owner_id: strawberry.ID | None = strawberry.field(
+        description="The user whose it is; null but for the owner and operators' look-ups."
+    )
     record: strawberry.Private[WalletRecord]
     viewer_id: strawberry.Private[UUID]
+    looked_up: strawberry.Private[bool]
 
     @classmethod
-    def of(cls, record: WalletRecord, viewer_id: UUID) -> Self:
-        """Show *record* to a viewer: its owner, or an operator who has just topped it up."""
+    def of(cls, record: WalletRecord, viewer_id: UUID, *, looked_up: bool = False) -> Self:
+        """
+        Show *record* to a viewer: its owner, or an operator who has just changed it.
+
+        Args:
+            looked_up: Whether an operator looks it up, and reads what its owner reads.
+        """
+        is_shown = looked_up or viewer_id == record.owner_id
         return cls(
             id=strawberry.ID(to_global_id("Wallet", record.id)),
             currency=CurrencyCode(record.currency),
@@ -73,8 +131,11 @@ class Wallet(Node):
             held=Money.of(record.held_minor, record.currency),
             available=Money.of(record.available_minor, record.currency),
             created_at=record.created_at,
+            frozen_until=record.frozen_until,
+            owner_id=(strawberry.ID(to_global_id("User", record.owner_id)) if is_shown else None),
             record=record,
             viewer_id=viewer_id,
+            looked_up=looked_up,
         )
 
     @strawberry.field(
@@ -92,7 +153,7 @@ class Wallet(Node):
         before: Before = strawberry.UNSET,
         where: Where = strawberry.UNSET,
     ) -> OperationConnection:
-        """Load a page of the statement; only its owner reads it."""
+        """Load a page of the statement; only its owner reads it, and operators' look-ups."""
         self._check_reader()
         page = read_page(
             self.record.id,
@@ -102,11 +163,14 @@ class Wallet(Node):
             before=given(before),
         )
         info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
+        if self.looked_up:
+            log_look(self.viewer_id, "statement", self.record.id)
         return await load_operations(
             self.record,
             page,
             where.read() if where else Filter(),
             viewer_id=self.viewer_id,
+            looked_up=self.looked_up,
         )
 
     @strawberry.field(
@@ -118,7 +182,7 @@ class Wallet(Node):
         page = read_page(self.record.id, first=first, after=None, last=None, before=None)
         info.context.charge(page.limit)
         found = await list_scheduled(self.record.id, limit=page.limit)
-        return [Operation.of(record, self.viewer_id) for record in found]
+        return [Operation.of(record, self.viewer_id, looked_up=self.looked_up) for record in found]
 
     @strawberry.field(description="The balance as it stood at that instant.")
     async def balance_at(
@@ -132,8 +196,22 @@ class Wallet(Node):
         balance_minor = await get_balance_at(self.record.id, at)
         return Money.of(balance_minor, self.record.currency)
 
+    @strawberry.field(
+        description="How much may leave it; null but for the owner and operators' look-ups."
+    )
+    async def limits(self, info: Info) -> WalletLimits | None:
+        """Read the limits, and how much of them is used."""
+        if not self._is_reader:
+            return None
+        info.context.charge(_LIMITS_ROWS)
+        return WalletLimits.of(await get_limits(self.record.id))
+
+    @property
+    def _is_reader(self) -> bool:
+        return self.looked_up or self.viewer_id == self.record.owner_id
+
     def _check_reader(self) -> None:
-        if self.viewer_id != self.record.owner_id:
+        if not self._is_reader:
             raise ForbiddenError("Only its owner reads a wallet's statement.")
 
 
@@ -154,16 +232,36 @@ class WalletConnection:
     total_count: int = strawberry.field(description="How many wallets there are, on all pages.")
 
     @classmethod
-    def of(cls, owner_id: UUID, wallets: Sequence[WalletRecord], page: PageArguments) -> Self:
-        """Cut a page out of all of a user's wallets: a setting bounds how many there are."""
+    def of(
+        cls,
+        owner_id: UUID,
+        wallets: Sequence[WalletRecord],
+        page: PageArguments,
+        *,
+        looked_up_by: UUID | None = None,
+    ) -> Self:
+        """
+        Cut a page out of all of a user's wallets: a setting bounds how many there are.
+
+        Args:
+            looked_up_by: The operator who looks; each wallet is a look of its own.
+        """
         start = min(page.after or 0, len(wallets))
         end = len(wallets) if page.before is None else min(page.before - 1, len(wallets))
         if page.backwards:
             start = max(start, end - page.limit)
         else:
             end = min(end, start + page.limit)
+        if looked_up_by is not None:
+            for wallet in wallets[start:end]:
+                log_look(looked_up_by, "wallet", wallet.id)
         edges = [
-            WalletEdge(cursor=to_cursor(owner_id, position), node=Wallet.of(wallet, owner_id))
+            WalletEdge(
+                cursor=to_cursor(owner_id, position),
+                node=Wallet.of(
+                    wallet, looked_up_by or owner_id, looked_up=looked_up_by is not None
+                ),
+            )
             for position, wallet in enumerate(wallets[start:end], start + 1)
         ]
         return cls(

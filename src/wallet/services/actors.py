@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from wallet.core.errors import ForbiddenError
 from wallet.models.account import Role
 
 
@@ -26,3 +27,14 @@ class Actor:
     def is_operator(self) -> bool:
         """Whether the role allows more than one's own wallets."""
         return self.role is Role.OPERATOR
+
+
+def check_operator(actor: Actor) -> None:
+    """
+    Refuse whoever is no operator, before anything is looked up.
+
+    Raises:
+        ForbiddenError: The actor is none.
+    """
+    if not actor.is_operator:
+        raise ForbiddenError("Only an operator does this.")

@@ -13,7 +13,14 @@ from wallet.core.settings import Settings
 from wallet.models import OperationKind, WalletStatus
 from wallet.services.actors import Actor
 from wallet.services.database import Connection, Row, fetch, run_transaction
-from wallet.services.ledger import Ledger, Leg, LimitExceededError, Posting, WalletRecord
+from wallet.services.ledger import (
+    Ledger,
+    Leg,
+    LimitExceededError,
+    LimitKind,
+    Posting,
+    WalletRecord,
+)
 from wallet.services.ledger.chain import GENESIS
 
 _INSERT = """
@@ -36,17 +43,23 @@ ON CONFLICT (id) DO NOTHING
 """
 
 # What is held by holds whose time is over can be spent already, whether they were swept or not.
-_SELECT = """
+HELD = """
+    (wallet.held_minor - CASE WHEN wallet.held_minor > 0 THEN (
+        SELECT coalesce(sum(amount_minor), 0)::bigint FROM operations
+         WHERE source_wallet_id = wallet.id AND kind = 'HOLD' AND status = 'PENDING'
+           AND expires_at <= now()) ELSE 0 END)
+"""
+
+# A wallet whose freeze is over is active, whatever its row says.
+_SELECT = f"""
 SELECT wallet.id, wallet.owner_id, owner.email AS owner_email, wallet.currency, wallet.label,
-       wallet.status, wallet.balance_minor, wallet.overdraft_minor,
-       wallet.held_minor - CASE WHEN wallet.held_minor > 0 THEN (
-           SELECT coalesce(sum(amount_minor), 0)::bigint FROM operations
-            WHERE source_wallet_id = wallet.id AND kind = 'HOLD' AND status = 'PENDING'
-              AND expires_at <= now()) ELSE 0 END AS held_minor,
+       CASE WHEN wallet.frozen_until <= now() THEN 'ACTIVE' ELSE wallet.status END AS status,
+       CASE WHEN wallet.frozen_until > now() THEN wallet.frozen_until END AS frozen_until,
+       wallet.balance_minor, wallet.overdraft_minor, {HELD} AS held_minor,
        wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at
   FROM wallets AS wallet
   JOIN users AS owner ON owner.id = wallet.owner_id
-"""
+"""  # noqa: S608  (made of constants)
 
 # An owner's openings go one by one, so that the limit is exact.
 _LOCK_OWNER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
@@ -87,11 +100,13 @@ async def open_wallet(
         if known:
             if known[0]["request_hash"] != request_hash:
                 raise IdempotencyConflictError
-            return await _get(connection, known[0]["target_wallet_id"]), True
+            return await get_wallet(connection, known[0]["target_wallet_id"]), True
         count = await connection.execute_query_dict(_COUNT, [actor.user_id])
         if count[0]["wallets"] >= settings.max_wallets_per_user:
             raise LimitExceededError(
-                f"One user has at most {settings.max_wallets_per_user} wallets.", operation=None
+                f"One user has at most {settings.max_wallets_per_user} wallets.",
+                operation=None,
+                limit=LimitKind.WALLETS,
             )
         opened = await open_in_transaction(
             connection,
@@ -169,6 +184,26 @@ async def find_wallet(actor: Actor, wallet_id: UUID) -> WalletRecord | None:
     return _record(rows[0]) if rows else None
 
 
+async def find_any_wallet(actor: Actor, wallet_id: UUID) -> WalletRecord | None:
+    """Return whatever wallet of a holder has this id, to an operator."""
+    if not actor.is_operator:
+        raise AssertionError("only an operator looks up any wallet")
+    rows = await fetch(f"{_SELECT} WHERE wallet.id = $1", wallet_id)
+    return _record(rows[0]) if rows else None
+
+
+async def lock_wallet(connection: Connection, wallet_id: UUID) -> WalletRecord | None:
+    """
+    Lock a holder's wallet until the caller's transaction ends, as each round of the ledger does.
+
+    Whatever moves money in it is committed by then, or sees what the caller changes.
+    """
+    rows = await connection.execute_query_dict(
+        f"{_SELECT} WHERE wallet.id = $1 FOR NO KEY UPDATE OF wallet", [wallet_id]
+    )
+    return _record(rows[0]) if rows else None
+
+
 async def list_wallets(owner_id: UUID) -> Sequence[WalletRecord]:
     """Return all wallets of a user, oldest first; MAX_WALLETS_PER_USER bounds them."""
     rows = await fetch(f"{_SELECT} WHERE owner.id = $1 ORDER BY wallet.id", owner_id)
@@ -181,7 +216,8 @@ def hash_request(kind: OperationKind, *values: object) -> bytes:
     return hashlib.sha256(orjson.dumps(request)).digest()
 
 
-async def _get(connection: Connection, wallet_id: UUID) -> WalletRecord:
+async def get_wallet(connection: Connection, wallet_id: UUID) -> WalletRecord:
+    """Return a wallet as the caller's transaction sees it."""
     rows = await connection.execute_query_dict(f"{_SELECT} WHERE wallet.id = $1", [wallet_id])
     return _record(rows[0])
 

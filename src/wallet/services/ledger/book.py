@@ -41,6 +41,8 @@ class Decision:
         wallets: The rows that changed, as they are to be.
         changed: Operations of earlier rounds, as they are to be.
         used_quotes: By quote, the operation that it was used for.
+        waits: Wallets whose limit refused something, and how much would have to be older
+            than 24 hours first. When that is so, nobody has looked up yet.
         outcomes: One per posting, in their order; those of a rejected batch all
             carry the same BatchRejectedError.
     """
@@ -50,6 +52,7 @@ class Decision:
     changed: dict[UUID, OperationRecord] = field(default_factory=dict)
     used_quotes: dict[UUID, UUID] = field(default_factory=dict)
     entries: list[EntryRecord] = field(default_factory=list)
+    waits: set[tuple[UUID, int]] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -134,7 +137,7 @@ class Book:
         operation = self._write_operation(posting, at=at, status=status)
         for leg in legs:
             self._write_entry(operation, leg, at=at)
-            self._count_outflow(leg, at=at)
+            self._count_outflow(leg)
         self._change_parent(posting, at=at)
         if posting.conversion and posting.conversion.quote_id:
             self.decision.used_quotes[posting.conversion.quote_id] = operation.id
@@ -256,13 +259,11 @@ class Book:
                 status = OperationStatus.REVERSED if is_whole else parent.status
                 self._change(replace(parent, status=status, returned_minor=returned_minor))
 
-    def _count_outflow(self, leg: Leg, *, at: datetime) -> None:
+    def _count_outflow(self, leg: Leg) -> None:
         limits = self.limits.get(leg.wallet_id)
         if limits is not None and leg.amount_minor < 0:
             self.limits[leg.wallet_id] = replace(
-                limits,
-                outflow_24h_minor=limits.outflow_24h_minor - leg.amount_minor,
-                oldest_outflow_at=limits.oldest_outflow_at or at,
+                limits, outflow_24h_minor=limits.outflow_24h_minor - leg.amount_minor
             )
 
     def _write_entry(self, operation: OperationRecord, leg: Leg, *, at: datetime) -> None:

@@ -28,7 +28,7 @@ from uuid import UUID
 
 from wallet.core.errors import IdempotencyConflictError
 from wallet.services.ledger.book import Book, Decision, IdempotencyKey
-from wallet.services.ledger.errors import BatchRejectedError
+from wallet.services.ledger.errors import BatchRejectedError, LimitExceededError
 from wallet.services.ledger.failures import failure_of
 from wallet.services.ledger.records import (
     AtomicBatch,
@@ -103,6 +103,8 @@ def _carry_out(book: Book, posting: Posting, *, on_record: bool) -> Outcome:
     failure = find_failure(book, posting)
     if failure is None:
         return book.complete(posting)
+    if isinstance(failure, LimitExceededError) and failure.wait is not None:
+        book.decision.waits.add(failure.wait)
     if on_record:
         return book.record_failure(posting, failure)
     return Outcome(operation=None, wallet=None, error=failure)

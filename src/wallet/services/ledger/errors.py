@@ -1,6 +1,7 @@
 """What the ledger refuses. Those that carry an operation are on record as FAILED."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from wallet.core.errors import ErrorCode, WalletError
@@ -51,30 +52,69 @@ class InsufficientFundsError(RecordedRefusalError):
 
 
 class WalletUnavailableError(RecordedRefusalError):
-    """Raised when a wallet of the posting is frozen or closed."""
+    """
+    Raised when a wallet is frozen or closed.
+
+    Attributes:
+        wallet_id: Which one of those that the request names; None where that was not kept.
+        until: When it is over by itself; None when it has no end.
+    """
 
     code = ErrorCode.WALLET_UNAVAILABLE
 
-    def __init__(self, *, status: WalletStatus, operation: OperationRecord | None) -> None:
-        super().__init__(f"A wallet of this operation is {status.lower()}.", operation=operation)
+    def __init__(
+        self,
+        *,
+        status: WalletStatus,
+        operation: OperationRecord | None,
+        wallet_id: UUID | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        end = f" until {until.isoformat()}" if until else ""
+        super().__init__(
+            f"A wallet of this operation is {status.lower()}{end}.", operation=operation
+        )
         self.status = status
+        self.wallet_id = wallet_id
+        self.until = until
+
+
+class LimitKind(StrEnum):
+    """What is limited."""
+
+    OUTFLOW = "OUTFLOW"
+    OUTFLOW_24H = "OUTFLOW_24H"
+    BALANCE = "BALANCE"
+    WALLETS = "WALLETS"
 
 
 class LimitExceededError(RecordedRefusalError):
     """
-    Raised when the posting would pass a limit.
+    Raised when the request would pass a limit.
 
     Attributes:
-        until: From when on more may leave the wallet; None when waiting does not help.
+        limit: Which one; None where that was not kept.
+        until: From when on the same amount may leave the wallet, if nothing else does
+            before; None when waiting does not help.
+        wait: How much has to be older than 24 hours first, and in which wallet; None
+            when it is not about waiting.
     """
 
     code = ErrorCode.LIMIT_EXCEEDED
 
     def __init__(
-        self, message: str, *, operation: OperationRecord | None, until: datetime | None = None
+        self,
+        message: str,
+        *,
+        operation: OperationRecord | None,
+        limit: LimitKind | None = None,
+        until: datetime | None = None,
+        wait: tuple[UUID, int] | None = None,
     ) -> None:
         super().__init__(message, operation=operation)
+        self.limit = limit
         self.until = until
+        self.wait = wait
 
 
 class NotPendingError(WalletError):

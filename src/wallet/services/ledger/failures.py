@@ -1,11 +1,13 @@
 """Recorded refusals: what is kept of one beside its operation, and how it is told again."""
 
 from datetime import datetime
+from uuid import UUID
 
 from wallet.models import WalletStatus
 from wallet.services.ledger.errors import (
     InsufficientFundsError,
     LimitExceededError,
+    LimitKind,
     RecordedRefusalError,
     WalletUnavailableError,
 )
@@ -18,9 +20,17 @@ def details_of(failure: RecordedRefusalError) -> dict[str, object]:
         case InsufficientFundsError():
             return {"available_minor": failure.available_minor, "currency": failure.currency}
         case WalletUnavailableError():
-            return {"status": failure.status.value}
-        case LimitExceededError(until=datetime() as until):
-            return {"message": failure.message, "until": until.isoformat()}
+            return {
+                "status": failure.status.value,
+                "wallet_id": failure.wallet_id and str(failure.wallet_id),
+                "until": _write_instant(failure.until),
+            }
+        case LimitExceededError():
+            return {
+                "message": failure.message,
+                "limit": failure.limit,
+                "until": _write_instant(failure.until),
+            }
         case _:
             return {"message": failure.message}
 
@@ -39,12 +49,23 @@ def failure_of(operation: OperationRecord) -> RecordedRefusalError | None:
             )
         case WalletUnavailableError.code:
             return WalletUnavailableError(
-                status=WalletStatus(details["status"]), operation=operation
+                status=WalletStatus(details["status"]),
+                operation=operation,
+                wallet_id=UUID(details["wallet_id"]) if details.get("wallet_id") else None,
+                until=_read_instant(details.get("until")),
             )
         case _:
-            until = details.get("until")
             return LimitExceededError(
                 details["message"],
                 operation=operation,
-                until=datetime.fromisoformat(until) if until else None,
+                limit=LimitKind(details["limit"]) if details.get("limit") else None,
+                until=_read_instant(details.get("until")),
             )
+
+
+def _write_instant(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def _read_instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -42,8 +42,8 @@ _OPERATION_COLUMNS = """
     operation.returned_minor, operation.created_at AS operation_created_at, operation.completed_at
 """
 
-# The clock is PostgreSQL's: one for all processes. It is read as each row comes
-# out of the lock, so the latest of them is an instant at which all are held.
+# The clock is PostgreSQL's: one for all processes. It is read once, when all wallets
+# are locked, and not in a condition: a volatile function bounds no index scan.
 # The parts have nothing to be joined on: FULL JOIN … ON FALSE puts the rows of
 # one below those of the other.
 #
@@ -53,20 +53,21 @@ _OPERATION_COLUMNS = """
 _LOCK_AND_READ = f"""
 WITH locked AS MATERIALIZED (
     SELECT wallet.id, wallet.owner_id, owner.email AS owner_email, wallet.currency, wallet.label,
-           wallet.status, wallet.balance_minor, wallet.held_minor, wallet.overdraft_minor,
-           wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at,
-           limits.outflow_max_minor, limits.outflow_24h_max_minor
+           wallet.status, wallet.frozen_until, wallet.balance_minor, wallet.held_minor,
+           wallet.overdraft_minor, wallet.outflow_max_minor, wallet.outflow_24h_max_minor,
+           wallet.last_sequence, wallet.head_hash, wallet.last_entry_at, wallet.created_at
       FROM wallets AS wallet
       JOIN users AS owner ON owner.id = wallet.owner_id
-      LEFT JOIN limits ON limits.wallet_id = wallet.id
      WHERE wallet.id = ANY ($1::uuid[])
      ORDER BY wallet.id
        FOR NO KEY UPDATE OF wallet
+), instant AS MATERIALIZED (
+    SELECT clock_timestamp() AS now FROM (SELECT count(*) FROM locked) AS all_locked
 ), ended AS MATERIALIZED (
     SELECT operation.*
       FROM locked JOIN operations AS operation ON operation.source_wallet_id = locked.id
      WHERE locked.held_minor > 0 AND operation.kind = 'HOLD' AND operation.status = 'PENDING'
-       AND operation.expires_at <= clock_timestamp()
+       AND operation.expires_at <= (SELECT now FROM instant)
      ORDER BY operation.id
      LIMIT {ENDED_MAX}
        FOR NO KEY UPDATE OF operation
@@ -99,18 +100,17 @@ WITH locked AS MATERIALIZED (
      UNION ALL
     SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM followed AS operation
 )
-SELECT locked.*, outflow.*, known.*, quoted.*, clock_timestamp() AS read_at
+SELECT locked.*, outflow.*, known.*, quoted.*, (SELECT now FROM instant) AS read_at
   FROM locked
   LEFT JOIN LATERAL (
     SELECT -coalesce(sum(amount_minor) FILTER (WHERE amount_minor < 0), 0)::bigint
                AS outflow_24h_minor,
-           min(created_at) FILTER (WHERE amount_minor < 0) AS oldest_outflow_at,
            (SELECT max(sequence) FROM entries
              WHERE wallet_id = locked.id AND locked.outflow_24h_max_minor IS NOT NULL)
                AS sequence_seen
       FROM entries
      WHERE wallet_id = locked.id AND sequence IS NOT NULL
-       AND created_at > clock_timestamp() - interval '24 hours'
+       AND created_at > (SELECT now FROM instant) - interval '24 hours'
        AND locked.outflow_24h_max_minor IS NOT NULL
   ) AS outflow ON TRUE
   FULL JOIN known ON FALSE
@@ -208,7 +208,9 @@ async def lock_and_read(connection: Connection, works: Sequence[Work]) -> Page:
             [id_ for id_ in quoted if id_ is not None],
         ],
     )
-    wallets = {row["id"]: _wallet_of(row) for row in rows if row["id"] is not None}
+    # Without any row there is no wallet to write to, and nobody asks for the time.
+    read_at: datetime = rows[0]["read_at"] if rows else _NEVER
+    wallets = {row["id"]: _wallet_of(row, read_at) for row in rows if row["id"] is not None}
     # A key that is asked for with other input as well has a row for each, and an
     # entry in the row of the request that it was used for: that one comes last.
     operations = [row for row in rows if row["operation_id"] is not None]
@@ -227,8 +229,6 @@ async def lock_and_read(connection: Connection, works: Sequence[Work]) -> Page:
         {row["quote_id"]: _quote_of(row) for row in rows if row["quote_id"] is not None},
         {row["id"]: _limits_of(row) for row in rows if _is_limited(row)},
     )
-    # Without any row there is no wallet to write to, and nobody asks for the time.
-    read_at = max((row["read_at"] for row in rows), default=_NEVER)
     over = sum(operation.is_over(read_at) for operation in related.operations.values())
     return Page(wallets, known, related, read_at, is_swept=over < ENDED_MAX)
 
@@ -286,14 +286,17 @@ def _json(value: object) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def _wallet_of(row: Row) -> WalletRecord:
+def _wallet_of(row: Row, read_at: datetime) -> WalletRecord:
+    frozen_until = row["frozen_until"]
+    is_thawed = frozen_until is not None and frozen_until <= read_at
     return WalletRecord(
         id=row["id"],
         owner_id=row["owner_id"],
         owner_email=row["owner_email"],
         currency=row["currency"],
         label=row["label"],
-        status=WalletStatus(row["status"]),
+        status=WalletStatus.ACTIVE if is_thawed else WalletStatus(row["status"]),
+        frozen_until=None if is_thawed else frozen_until,
         balance_minor=row["balance_minor"],
         held_minor=row["held_minor"],
         overdraft_minor=row["overdraft_minor"],
@@ -377,5 +380,4 @@ def _limits_of(row: Row) -> WalletLimits:
         outflow_max_minor=row["outflow_max_minor"],
         outflow_24h_max_minor=row["outflow_24h_max_minor"],
         outflow_24h_minor=row["outflow_24h_minor"] or 0,
-        oldest_outflow_at=row["oldest_outflow_at"],
     )

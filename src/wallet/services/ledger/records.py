@@ -28,7 +28,13 @@ class Party:
 
 @record(kw_only=True)
 class WalletRecord:
-    """A holder's wallet as its row says; under the ledger's lock it is the truth."""
+    """
+    A holder's wallet as its row says; under the ledger's lock it is the truth.
+
+    Attributes:
+        frozen_until: When a freeze is over by itself; None while it has no end.
+            Once it is over, the wallet is ACTIVE here, whatever its row says.
+    """
 
     id: UUID
     owner_id: UUID
@@ -43,6 +49,7 @@ class WalletRecord:
     head_hash: bytes
     last_entry_at: datetime
     created_at: datetime
+    frozen_until: datetime | None = None
 
     @property
     def available_minor(self) -> int:
@@ -77,6 +84,7 @@ class WalletRecord:
             head_hash=head_hash,
             last_entry_at=last_entry_at,
             created_at=self.created_at,
+            frozen_until=self.frozen_until,
         )
 
 
@@ -308,14 +316,15 @@ class WalletLimits:
     How much may leave a wallet, and how much has; minor units, None is no limit.
 
     Attributes:
-        outflow_24h_minor: What left it in the 24 hours before the round.
-        oldest_outflow_at: When the oldest of that left it.
+        outflow_24h_minor: What left it in the 24 hours before the round, and in it.
+        free_from: By how much has to be older than 24 hours first, when it is; only
+            what was looked up for a refusal.
     """
 
     outflow_max_minor: int | None
     outflow_24h_max_minor: int | None
     outflow_24h_minor: int = 0
-    oldest_outflow_at: datetime | None = None
+    free_from: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @record

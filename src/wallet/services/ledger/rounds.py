@@ -32,6 +32,7 @@ from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Job, Queue
 from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Sweep, Work
+from wallet.services.ledger.waits import find_waits
 
 LANES = 2
 """
@@ -399,6 +400,10 @@ async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outc
         # hand, look again.
         page = await lock_and_read(connection, works)
         decision = decide(page.wallets, page.known, works, now=page.read_at, related=page.related)
+    if decision.waits:
+        # What is refused says until when; that takes a further trip, and only here.
+        related = await find_waits(connection, decision.waits, page)
+        decision = decide(page.wallets, page.known, works, now=page.read_at, related=related)
     if decision.operations or decision.changed:
         await write(connection, decision)
     return decision.outcomes

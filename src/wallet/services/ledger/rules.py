@@ -6,7 +6,7 @@ Pure functions. What ``find_refusal`` finds leaves no trace; what
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from wallet.core.errors import InvalidInputError, WalletError
@@ -19,6 +19,7 @@ from wallet.services.ledger.errors import (
     CurrencyMismatchError,
     InsufficientFundsError,
     LimitExceededError,
+    LimitKind,
     NotPendingError,
     NotReversibleError,
     QuoteExpiredError,
@@ -26,7 +27,14 @@ from wallet.services.ledger.errors import (
     WalletNotFoundError,
     WalletUnavailableError,
 )
-from wallet.services.ledger.records import Conversion, Leg, OperationRecord, Posting
+from wallet.services.ledger.records import (
+    Conversion,
+    Leg,
+    OperationRecord,
+    Posting,
+    WalletLimits,
+    WalletRecord,
+)
 
 HOLD_TTL = timedelta(days=7)
 """How long a hold lasts unless it says otherwise."""
@@ -219,7 +227,12 @@ def find_failure(book: Book, posting: Posting) -> RecordedRefusalError | None:
         return None  # Whatever became of the wallets, their money is let go.
     for wallet in book.wallets_of(posting):
         if wallet.status is not WalletStatus.ACTIVE:
-            return WalletUnavailableError(status=wallet.status, operation=None)
+            return WalletUnavailableError(
+                status=wallet.status,
+                operation=None,
+                wallet_id=wallet.id,
+                until=wallet.frozen_until,
+            )
     if posting.scheduled_for is not None:
         return None  # The money has to be there at its time, and not before.
     return (
@@ -243,7 +256,9 @@ def _find_missing_funds(book: Book, posting: Posting) -> RecordedRefusalError | 
 def _find_overflow(book: Book, posting: Posting) -> RecordedRefusalError | None:
     for leg in posting.holder_legs:
         if book.wallets[leg.wallet_id].balance_minor + leg.amount_minor > AMOUNT_MINOR_MAX:
-            return LimitExceededError(_TOO_MUCH_FOR_A_WALLET, operation=None)
+            return LimitExceededError(
+                _TOO_MUCH_FOR_A_WALLET, operation=None, limit=LimitKind.BALANCE
+            )
     return None
 
 
@@ -253,23 +268,36 @@ def _find_limit(book: Book, posting: Posting) -> RecordedRefusalError | None:
     if limits is None or posting.kind not in _LIMITED or posting.source_id is None:
         return None
     currency = posting.currency
-    most_minor, most_24h_minor = limits.outflow_max_minor, limits.outflow_24h_max_minor
+    most_minor = limits.outflow_max_minor
     if most_minor is not None and posting.amount_minor > most_minor:
         most = format_amount(most_minor, currency)
         return LimitExceededError(
-            f"At most {most} {currency} may leave this wallet at once.", operation=None
+            f"At most {most} {currency} may leave this wallet at once.",
+            operation=None,
+            limit=LimitKind.OUTFLOW,
         )
-    if most_24h_minor is None:
+    return _find_limit_24h(book.wallets[posting.source_id], limits, posting, now=book.now)
+
+
+def _find_limit_24h(
+    wallet: WalletRecord, limits: WalletLimits, posting: Posting, *, now: datetime
+) -> RecordedRefusalError | None:
+    most_minor = limits.outflow_24h_max_minor
+    if most_minor is None:
         return None
-    left_minor = (
-        most_24h_minor - limits.outflow_24h_minor - book.wallets[posting.source_id].held_minor
-    )
-    if posting.amount_minor <= left_minor:
+    left_minor = most_minor - limits.outflow_24h_minor - wallet.held_minor
+    wait_minor = posting.amount_minor - left_minor
+    if wait_minor <= 0:
         return None
-    most, left = (format_amount(m, currency) for m in (most_24h_minor, max(left_minor, 0)))
-    oldest = limits.oldest_outflow_at
+    # What is held does not grow old, and what is more than the limit never fits.
+    can_wait = posting.amount_minor + wallet.held_minor <= most_minor
+    # What left in this very round is the newest.
+    until = limits.free_from.get(wait_minor, now + OUTFLOW_WINDOW)
+    most, left = (format_amount(m, wallet.currency) for m in (most_minor, max(left_minor, 0)))
     return LimitExceededError(
-        f"At most {most} {currency} may leave this wallet within 24 hours; {left} are left.",
+        f"At most {most} {wallet.currency} may leave this wallet within 24 hours; {left} are left.",
         operation=None,
-        until=oldest + OUTFLOW_WINDOW if oldest else None,
+        limit=LimitKind.OUTFLOW_24H,
+        until=until if can_wait else None,
+        wait=(wallet.id, wait_minor) if can_wait else None,
     )
