@@ -19,21 +19,28 @@ from tests.e2e.test_bad_pages import cursor_of, uuid_of
 from tests.support.api import (
     CANCEL_TRANSFER,
     CAPTURE_HOLD,
+    CLOSE_WALLET,
     CREATE_QUOTE,
     EXCHANGE_RATE,
+    FREEZE_WALLET,
     HOLD,
     LOGIN,
     LOGOUT,
+    LOOK_UP_OPERATION,
+    LOOK_UP_USER,
+    LOOK_UP_WALLET,
     OPEN_WALLET,
     OPERATION,
     PASSWORD,
     REFRESH,
     REVERSE,
+    SET_WALLET_LIMITS,
     SIGNUP,
     STATEMENT,
     TOPUP,
     TRANSFER,
     TRANSFER_BATCH,
+    UNFREEZE_WALLET,
     VOID_HOLD,
     WITHDRAW,
     Account,
@@ -82,6 +89,7 @@ class Things:
     user: str = field(default_factory=lambda: to_global_id("User", new_id()))
     wallet: str = field(default_factory=lambda: to_global_id("Wallet", new_id()))
     other_wallet: str = field(default_factory=lambda: to_global_id("Wallet", new_id()))
+    empty_wallet: str = field(default_factory=lambda: to_global_id("Wallet", new_id()))
     completed: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     failed: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     received: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
@@ -152,6 +160,14 @@ TRIES: dict[str, list[Try]] = {
         Try("scheduled", CANCEL_TRANSFER, lambda theirs, _: follows(theirs.scheduled))
     ],
     "reverse": [Try("received", REVERSE, lambda theirs, _: follows(theirs.received))],
+    "closeWallet": [
+        Try("wallet", CLOSE_WALLET, lambda theirs, _: {"input": {"walletId": theirs.wallet}}),
+        Try(
+            "empty wallet",
+            CLOSE_WALLET,
+            lambda theirs, _: {"input": {"walletId": theirs.empty_wallet}},
+        ),
+    ],
     "topup": [
         Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)}),
         Try(
@@ -237,7 +253,7 @@ TRIES: dict[str, list[Try]] = {
     ],
 }
 
-# By field that takes no id: the test below that tries it.
+# By field that takes no id, or answers operators only: the test below that tries it.
 OTHERS: dict[str, str] = {
     "viewer": "test_viewer_is_oneself",
     "signup": "test_signup_takes_nobodys_account",
@@ -247,6 +263,10 @@ OTHERS: dict[str, str] = {
     "openWallet": "test_opens_wallets_for_oneself",
     "exchangeRate": "test_rates_are_for_who_is_signed_in",
     "createQuote": "test_makes_quotes_for_oneself",
+    "lookup": "test_operators_alone_look_things_up",
+    "freezeWallet": "test_operators_alone_change_wallets",
+    "unfreezeWallet": "test_operators_alone_change_wallets",
+    "setWalletLimits": "test_operators_alone_change_wallets",
 }
 
 every_try = pytest.mark.parametrize(
@@ -281,6 +301,9 @@ async def stranger(guests: Guests) -> Account:
 async def things(owner: Account, payee: Account, rates: None) -> Things:
     """What the owner has."""
     other = (await owner.api.open_wallet(label="Savings"))["wallet"]["id"]
+    # Closing one that is closed already answers it as it is, as often as it is tried.
+    empty = (await owner.api.open_wallet(label="Spare"))["wallet"]["id"]
+    await owner.api.close(empty)
     paid = await owner.api.transfer(
         owner.wallet_id, payee.wallet_id, "7.50", description="the rent", metadata={"flat": 3}
     )
@@ -297,6 +320,7 @@ async def things(owner: Account, payee: Account, rates: None) -> Things:
         user=owner.user_id,
         wallet=owner.wallet_id,
         other_wallet=other,
+        empty_wallet=empty,
         completed=paid["done"]["id"],
         failed=failed["failed"]["id"],
         received=received["done"]["id"],
@@ -415,7 +439,67 @@ class TestAnonymous:
 
 
 class TestFieldsWithoutId:
-    """Fields that take no id of a user's things."""
+    """Fields that take no id of a user's things, or answer operators only."""
+
+    async def test_operators_alone_look_things_up(
+        self, stranger: Account, owner: Account, api: Api, things: Things, observer: Observer
+    ) -> None:
+        """Whatever is asked, and be it one's own, the answer is the same: FORBIDDEN."""
+        now = datetime.now(UTC).isoformat()
+        tries: list[tuple[str, list[dict[str, Any]]]] = [
+            (
+                LOOK_UP_USER,
+                [
+                    *({"id": id_} for id_ in (things.user, Things().user, stranger.user_id, "x")),
+                    *({"email": email} for email in (owner.email, "nobody@example.com", "")),
+                    {},
+                ],
+            ),
+            (
+                LOOK_UP_WALLET,
+                [{"id": id_} for id_ in (things.wallet, Things().wallet, stranger.wallet_id, "x")],
+            ),
+            (
+                LOOK_UP_OPERATION,
+                [{"id": id_} for id_ in (things.completed, Things().completed, "x")],
+            ),
+        ]
+        async with observer.nothing_changes():
+            for document, variables in tries:
+                bodies = [
+                    {"query": document, "variables": {"now": now, **each}} for each in variables
+                ]
+                answers = [await stranger.api.send(body) for body in bodies]
+                anonymous = [await api.send(body) for body in bodies]
+
+                assert {error_code(answer) for answer in answers} == {"FORBIDDEN"}
+                assert {error_code(answer) for answer in anonymous} == {"UNAUTHENTICATED"}
+                assert len({answer.text for answer in answers}) == 1
+
+    async def test_operators_alone_change_wallets(
+        self, stranger: Account, api: Api, things: Things, observer: Observer
+    ) -> None:
+        """Nobody learns which wallets there are, or changes one's own."""
+        wallets = (things.wallet, Things().wallet, stranger.wallet_id, "x")
+        changes: list[tuple[str, dict[str, str]]] = [
+            (FREEZE_WALLET, {}),
+            (FREEZE_WALLET, {"until": "2020-01-01T00:00:00Z", "reason": "x" * 501}),
+            (UNFREEZE_WALLET, {}),
+            (SET_WALLET_LIMITS, {"outflowMax": "1.00"}),
+            (SET_WALLET_LIMITS, {"overdraft": "no amount"}),
+        ]
+        async with observer.nothing_changes():
+            for document, more in changes:
+                bodies = [
+                    {"query": document, "variables": {"input": {"walletId": wallet, **more}}}
+                    for wallet in wallets
+                ]
+                answers = [await stranger.api.send(body) for body in bodies]
+                anonymous = [await api.send(body) for body in bodies]
+
+                assert {refused(answer) for answer in answers} == {("Forbidden", None)}
+                assert {error_code(answer) for answer in anonymous} == {"UNAUTHENTICATED"}
+                assert len({answer.text for answer in answers}) == 1
 
     async def test_viewer_is_oneself(
         self, stranger: Account, owner: Account, api: Api, things: Things

@@ -47,8 +47,8 @@ _MOVED = f"""
     ... on OperationPayload {{ done: operation {{ {_OPERATION} }} wallet {{ {_WALLET} }} replayed }}
     ... on InvalidInput {{ field }} ... on NotFound {{ field }}
     ... on CurrencyMismatch {{ expected }}
-    ... on WalletUnavailable {{ status failed: {_RECORDED} }}
-    ... on LimitExceeded {{ until failed: {_RECORDED} }}
+    ... on WalletUnavailable {{ status walletId until failed: {_RECORDED} }}
+    ... on LimitExceeded {{ limit until failed: {_RECORDED} }}
 """
 TOPUP = f"mutation Topup($input: TopupInput!) {{ topup(input: $input) {{ {_MOVED} }} }}"
 _FUNDS = f"... on InsufficientFunds {{ available {{ amount currency }} failed: {_RECORDED} }}"
@@ -82,6 +82,35 @@ mutation CancelTransfer($input: CancelTransferInput!) {{
 REVERSE = f"""
 mutation Reverse($input: ReverseInput!) {{ reverse(input: $input) {{ {_TRANSFERRED} }} }}
 """
+_LIMITS = """
+    outflowMax { amount currency } outflow24hMax { amount } outflow24hUsed { amount }
+    outflow24hLeft { amount } overdraft { amount }
+"""
+_CHANGED = f"""
+    __typename {_ERROR}
+    ... on WalletPayload {{ wallet {{ {_WALLET} frozenUntil ownerId limits {{ {_LIMITS} }} }} }}
+    ... on NotFound {{ field }}
+    ... on WalletUnavailable {{ status walletId until failed: {_RECORDED} }}
+"""
+FREEZE_WALLET = f"""
+mutation FreezeWallet($input: FreezeWalletInput!) {{ freezeWallet(input: $input) {{
+    {_CHANGED} ... on InvalidInput {{ field }} }} }}
+"""
+UNFREEZE_WALLET = f"""
+mutation UnfreezeWallet($input: UnfreezeWalletInput!) {{
+    unfreezeWallet(input: $input) {{ {_CHANGED} }} }}
+"""
+CLOSE_WALLET = f"""
+mutation CloseWallet($input: CloseWalletInput!) {{ closeWallet(input: $input) {{
+    {_CHANGED} ... on WalletNotEmpty {{ balance {{ amount }} held {{ amount }} }} }} }}
+"""
+SET_WALLET_LIMITS = f"""
+mutation SetWalletLimits($input: SetWalletLimitsInput!) {{ setWalletLimits(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }} ... on NotFound {{ field }}
+    ... on WalletUnavailable {{ status walletId }}
+    ... on SetWalletLimitsPayload {{ wallet {{ {_WALLET} }} limits {{ {_LIMITS} }} }} }} }}
+"""
+LIMITS = f"query Limits($id: ID!) {{ wallet(id: $id) {{ limits {{ {_LIMITS} }} }} }}"
 _CAUSE = f"""
     __typename code message retryable ... on InvalidInput {{ field }} ... on NotFound {{ field }}
     ... on CurrencyMismatch {{ expected }} ... on WalletUnavailable {{ status failed: {_RECORDED} }}
@@ -106,6 +135,23 @@ query ExchangeRate($base: Currency!, $quote: Currency!, $at: DateTime) {
 """
 WALLET = f"query Wallet($id: ID!) {{ wallet(id: $id) {{ {_WALLET} }} }}"
 OPERATION = f"query Operation($id: ID!) {{ operation(id: $id) {{ {_OPERATION} }} }}"
+_LOOKED_UP_WALLET = f"""
+    {_WALLET} ownerId frozenUntil limits {{ {_LIMITS} }} balanceAt(at: $now) {{ amount }}
+    scheduledTransfers {{ {_OPERATION} }}
+    operations(first: $first) {{ totalCount edges {{ sequence node {{ {_OPERATION} }} }} }}
+"""
+LOOK_UP_USER = f"""
+query LookUpUser($id: ID, $email: String, $first: Int = 20, $now: DateTime!) {{ lookup {{
+    user(id: $id, email: $email) {{ id email createdAt
+        wallets {{ totalCount edges {{ node {{ {_LOOKED_UP_WALLET} }} }} }} }} }} }}
+"""
+LOOK_UP_WALLET = f"""
+query LookUpWallet($id: ID!, $first: Int = 20, $now: DateTime!) {{ lookup {{
+    wallet(id: $id) {{ {_LOOKED_UP_WALLET} }} }} }}
+"""
+LOOK_UP_OPERATION = f"""
+query LookUpOperation($id: ID!) {{ lookup {{ operation(id: $id) {{ {_OPERATION} }} }} }}
+"""
 STATEMENT = f"""
 query Statement($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
                 $where: OperationFilter) {{
@@ -272,6 +318,26 @@ class Api:
         return await self.run(
             CREATE_QUOTE, input={"amount": {"amount": amount, "currency": currency}, "to": to}
         )
+
+    async def freeze(self, wallet_id: str, **more: Any) -> Any:
+        """Freeze a wallet; *more* are further fields of the input."""
+        return await self.run(FREEZE_WALLET, input={"walletId": wallet_id, **more})
+
+    async def unfreeze(self, wallet_id: str) -> Any:
+        """End the freeze of a wallet."""
+        return await self.run(UNFREEZE_WALLET, input={"walletId": wallet_id})
+
+    async def close(self, wallet_id: str) -> Any:
+        """Close a wallet."""
+        return await self.run(CLOSE_WALLET, input={"walletId": wallet_id})
+
+    async def set_limits(self, wallet_id: str, **limits: str | None) -> Any:
+        """Set limits of a wallet, by the names of the input's fields."""
+        return await self.run(SET_WALLET_LIMITS, input={"walletId": wallet_id, **limits})
+
+    async def limits(self, wallet_id: str) -> Any:
+        """Read the limits of one's wallet."""
+        return (await self.run(LIMITS, id=wallet_id))["limits"]
 
     async def operation(self, operation_id: str) -> Any:
         """Look an operation up."""

@@ -12,7 +12,8 @@ from tests.support.waiting import until
 _TABLES = ("users", "sessions", "wallets", "operations", "entries")
 
 _WALLETS = """
-SELECT id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at, status
+SELECT id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at, status, frozen_until,
+       overdraft_minor, outflow_max_minor, outflow_24h_max_minor
   FROM wallets ORDER BY id
 """
 
@@ -66,7 +67,7 @@ class Observer:
         return int(await self.value("SELECT balance_minor FROM wallets WHERE id = $1", wallet_id))
 
     async def snapshot(self) -> tuple[dict[str, int], list[tuple[object, ...]]]:
-        """Return how many rows each table has, and all that a wallet's row says of its money."""
+        """Return how many rows each table has, and all that wallets' rows say of money and state."""
         counts = {
             table: int(await self.value(f"SELECT count(*) FROM {table}")) for table in _TABLES
         }

@@ -20,7 +20,6 @@ from wallet.schema.operations import Operation
 from wallet.schema.scalars import CurrencyCode
 from wallet.services import ledger
 from wallet.services.ledger import OperationRecord
-from wallet.services.wallet_states import WalletNotEmptyError
 
 
 @strawberry.interface(
@@ -164,7 +163,7 @@ class WalletNotEmpty(Error):
     held: Money = strawberry.field(description="Has to be 0.")
 
     @classmethod
-    def of(cls, error: WalletNotEmptyError, _context: Context) -> Self:  # type: ignore[override]
+    def of(cls, error: ledger.WalletNotEmptyError, _context: Context) -> Self:  # type: ignore[override]
         """Show what stands in the way."""
         return cls(
             **_common(error),
@@ -297,7 +296,7 @@ _ERROR_TYPES: dict[type[errors.WalletError], type[Error]] = {
     ledger.InsufficientFundsError: InsufficientFunds,
     ledger.CurrencyMismatchError: CurrencyMismatch,
     ledger.WalletUnavailableError: WalletUnavailable,
-    WalletNotEmptyError: WalletNotEmpty,
+    ledger.WalletNotEmptyError: WalletNotEmpty,
     ledger.LimitExceededError: LimitExceeded,
     ledger.BatchRejectedError: BatchRejected,
     ledger.NotPendingError: NotPending,

@@ -30,8 +30,8 @@ from wallet.schema.errors import (
     WalletNotEmpty,
     WalletUnavailable,
 )
-from wallet.schema.quotes import CreateQuotePayload
 from wallet.schema.operators import SetWalletLimitsPayload, WalletPayload
+from wallet.schema.quotes import CreateQuotePayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[

@@ -3,18 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from wallet.core.errors import (
-    BusyError,
-    ErrorCode,
-    InvalidInputError,
-    NotFoundError,
-    WalletError,
-)
+from wallet.core.errors import BusyError, InvalidInputError, NotFoundError
 from wallet.core.logging import get_logger
 from wallet.models import WalletStatus
 from wallet.services.actors import Actor, check_operator
 from wallet.services.database import Connection, run_transaction
-from wallet.services.ledger import Ledger, WalletRecord, WalletUnavailableError
+from wallet.services.ledger import (
+    Ledger,
+    WalletNotEmptyError,
+    WalletRecord,
+    WalletUnavailableError,
+)
 from wallet.services.wallets import find_any_wallet, find_wallet, get_wallet, lock_wallet
 
 _SET_STATUS = "UPDATE wallets SET status = $2, frozen_until = $3 WHERE id = $1"
@@ -26,18 +25,6 @@ UPDATE wallets SET status = 'CLOSED', frozen_until = NULL
 """
 
 log = get_logger(__name__)
-
-
-class WalletNotEmptyError(WalletError):
-    """Raised when a wallet is to be closed that has money, owes some, or holds some."""
-
-    code = ErrorCode.WALLET_NOT_EMPTY
-
-    def __init__(self, *, balance_minor: int, held_minor: int, currency: str) -> None:
-        super().__init__("Only a wallet with a balance of 0 and nothing held is closed.")
-        self.balance_minor = balance_minor
-        self.held_minor = held_minor
-        self.currency = currency
 
 
 async def freeze_wallet(

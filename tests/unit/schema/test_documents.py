@@ -193,6 +193,8 @@ class TestFindPlainFields:
             "label",
             "status",
             "createdAt",
+            "frozenUntil",
+            "ownerId",
         }
         assert set(plain["Query"]) == set(plain["Mutation"]) == {"__typename"}
         assert set(plain["InvalidInput"]) == {"__typename", "code", "message", "retryable"}

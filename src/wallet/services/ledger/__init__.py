@@ -15,6 +15,7 @@ from wallet.services.ledger.errors import (
     NotPendingError,
     NotReversibleError,
     QuoteExpiredError,
+    WalletNotEmptyError,
     WalletNotFoundError,
     WalletUnavailableError,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Posting",
     "QuoteExpiredError",
     "QuoteRecord",
+    "WalletNotEmptyError",
     "WalletNotFoundError",
     "WalletRecord",
     "WalletUnavailableError",

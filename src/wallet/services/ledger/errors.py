@@ -79,6 +79,18 @@ class WalletUnavailableError(RecordedRefusalError):
         self.until = until
 
 
+class WalletNotEmptyError(WalletError):
+    """Raised when a wallet is to be closed that has money, owes some, or holds some."""
+
+    code = ErrorCode.WALLET_NOT_EMPTY
+
+    def __init__(self, *, balance_minor: int, held_minor: int, currency: str) -> None:
+        super().__init__("Only a wallet with a balance of 0 and nothing held is closed.")
+        self.balance_minor = balance_minor
+        self.held_minor = held_minor
+        self.currency = currency
+
+
 class LimitKind(StrEnum):
     """What is limited."""
 
