@@ -45,7 +45,7 @@ class TestSet:
     async def test_absent_stays_and_null_is_none(self, owner: Account, operator: Account) -> None:
         """Each limit is set by itself; null takes it away, and an overdraft back to 0."""
         nothing = await owner.api.limits(owner.wallet_id)
-        steps = [
+        steps: list[dict[str, str | None]] = [
             {"outflowMax": "20", "outflow24hMax": "50.5", "overdraft": "5"},
             {"outflowMax": None},
             {"overdraft": None},
@@ -99,7 +99,7 @@ class TestSet:
     async def test_of_no_wallet(
         self, guests: Guests, operator: Account, observer: Observer
     ) -> None:
-        """What does not exist is not found, system wallets among it; a closed one stays as it is."""
+        """What does not exist is not found, system wallets neither; a closed one stays as it is."""
         closed = await guests.create()
         await closed.api.close(closed.wallet_id)
         system = to_global_id("Wallet", world_wallet_id("EUR"))

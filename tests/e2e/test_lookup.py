@@ -142,7 +142,7 @@ class TestUser:
         """What is not found is null, and a look all the same."""
         missing = new_id()
         ids = [to_global_id("User", missing), owner.wallet_id, NOBODYS, "x" * 1_000]
-        emails = ["nobody@example.com", "no address", "\ud83d\ude00", ""]
+        emails = ["nobody@example.com", "no address", "a\x00@example.com", ""]
 
         found = [
             *[await looks.up(LOOK_UP_USER, id=id_) for id_ in ids],

@@ -67,7 +67,7 @@ class Observer:
         return int(await self.value("SELECT balance_minor FROM wallets WHERE id = $1", wallet_id))
 
     async def snapshot(self) -> tuple[dict[str, int], list[tuple[object, ...]]]:
-        """Return how many rows each table has, and all that wallets' rows say of money and state."""
+        """Return how many rows each table has, and what the wallets' rows say."""
         counts = {
             table: int(await self.value(f"SELECT count(*) FROM {table}")) for table in _TABLES
         }
