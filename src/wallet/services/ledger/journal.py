@@ -43,7 +43,9 @@ _OPERATION_COLUMNS = """
 """
 
 # The clock is PostgreSQL's: one for all processes. It is read once, when all wallets
-# are locked, and not in a condition: a volatile function bounds no index scan.
+# are locked, and not in a condition: a volatile function bounds no index scan. That
+# the instant is later than now() says nothing new but to the planner, which can guess
+# by it how little a day is.
 # The parts have nothing to be joined on: FULL JOIN … ON FALSE puts the rows of
 # one below those of the other.
 #
@@ -111,6 +113,7 @@ SELECT locked.*, outflow.*, known.*, quoted.*, (SELECT now FROM instant) AS read
       FROM entries
      WHERE wallet_id = locked.id AND sequence IS NOT NULL
        AND created_at > (SELECT now FROM instant) - interval '24 hours'
+       AND created_at > now() - interval '24 hours'
        AND locked.outflow_24h_max_minor IS NOT NULL
   ) AS outflow ON TRUE
   FULL JOIN known ON FALSE

@@ -291,7 +291,7 @@ def _find_limit_24h(
         return None
     # What is held does not grow old, and what is more than the limit never fits.
     can_wait = posting.amount_minor + wallet.held_minor <= most_minor
-    # What left in this very round is the newest.
+    # By then all is old enough, what left in this very round too.
     until = limits.free_from.get(wait_minor, now + OUTFLOW_WINDOW)
     most, left = (format_amount(m, wallet.currency) for m in (most_minor, max(left_minor, 0)))
     return LimitExceededError(
