@@ -113,22 +113,35 @@ def makemigrations(check: bool) -> None:  # noqa: FBT001
 
 
 @main.command()
-def verify() -> None:
-    """Check every chain, sum and balance; exit 1 at the first row that does not hold."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def verify(as_json: bool) -> None:  # noqa: FBT001
+    """
+    Check all that money does, and print a trial balance.
+
+    Exit 1 at the first row that does not hold.
+    """
+    import orjson
+
+    from wallet.core.money import declare_assets
     from wallet.services.verification import BrokenLedgerError
     from wallet.services.verification import verify as run_verification
+    from wallet.services.verification.report import to_document, to_text
 
     def show_progress(entries: int) -> None:
         click.echo(f"{entries:,} entries …", err=True)
 
+    def write(document: dict[str, Any]) -> str:
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+    settings = _settings()
+    declare_assets(settings.assets)
     try:
-        verified = _run(run_verification(_settings(), on_progress=show_progress))
+        verified = _run(run_verification(settings, on_progress=show_progress))
     except BrokenLedgerError as error:
+        if as_json:
+            click.echo(write({"holds": False, "finding": str(error)}))
         _fail(f"The ledger does not hold: {error}.")
-    click.echo(
-        f"The ledger holds: {verified.wallets:,} wallets, "
-        f"{verified.operations:,} operations, {verified.entries:,} entries."
-    )
+    click.echo(write(to_document(verified)) if as_json else to_text(verified))
 
 
 @main.group()
