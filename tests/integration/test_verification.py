@@ -1,6 +1,7 @@
 """`wallet verify`: a ledger that holds passes, and each way of tampering is found and named."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,10 +15,22 @@ from tests.support.servers import SECRET_KEY, Databases
 from wallet.core.ids import new_id
 from wallet.core.settings import Settings
 from wallet.development.ports import find_free_port
-from wallet.services import verification
-from wallet.services.verification import BrokenLedgerError, Verified, verify
+from wallet.services.verification import (
+    Account,
+    BrokenLedgerError,
+    CurrencyBalance,
+    Verified,
+    chains,
+    verify,
+)
 
 UNBALANCED = "its EUR entries add up to {} minor units, not 0"
+TRIAL_BALANCE = CurrencyBalance(
+    currency="EUR",
+    holders=Account(credit_minor=1000),
+    world=Account(debit_minor=1000),
+    exchange=Account(),
+)
 MISMATCHED = "its entries do not match a {} that is {}"
 
 
@@ -55,7 +68,9 @@ class TestHealthy:
         """Three wallets with the world; the openings, a top-up, two transfers and a failure."""
         verified = await _verify(books.url)
 
-        assert verified == Verified(wallets=3, entries=8, operations=6)
+        assert verified == Verified(
+            wallets=3, entries=8, operations=6, trial_balance=(TRIAL_BALANCE,)
+        )
 
     async def test_no_wallet_at_all_passes(self, databases: Databases) -> None:
         """An empty ledger holds."""
@@ -81,8 +96,8 @@ class TestHealthy:
         self, books: Books, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """However few rows are read at a time, all are, and progress is told."""
-        monkeypatch.setattr(verification, "_BATCH_ROWS", 1)
-        monkeypatch.setattr(verification, "_PROGRESS_EVERY", 3)
+        monkeypatch.setattr(chains, "_BATCH_ROWS", 1)
+        monkeypatch.setattr(chains, "_PROGRESS_EVERY", 3)
         told: list[int] = []
 
         verified = await verify(
@@ -249,7 +264,7 @@ class TestTamperedOperation:
             (
                 "UPDATE operations SET currency = 'USD' WHERE id = '{payment_id}'",
                 "payment_id",
-                MISMATCHED.format("TRANSFER", "COMPLETED"),
+                "is a TRANSFER in USD, and its wallets are not",
             ),
             (
                 """INSERT INTO entries (operation_id, wallet_id, amount_minor, held_change_minor,
@@ -316,11 +331,52 @@ class TestCommand:
     """`wallet verify` as people run it."""
 
     async def test_exits_0_when_the_ledger_holds(self, books: Books) -> None:
-        """And says how much it has looked at."""
+        """And says how much it has looked at, and what it adds up to."""
         finished = await run_wallet("verify", DATABASE_URL=books.url)
 
         assert finished.exit_code == 0, finished.errors
-        assert finished.output == "The ledger holds: 3 wallets, 6 operations, 8 entries.\n"
+        assert finished.output == (
+            "The ledger holds: 3 wallets, 6 operations, 8 entries.\n"
+            "\n"
+            "Currency  Account        Debit  Credit  Held\n"
+            "EUR       Holders         0.00   10.00  0.00\n"
+            "EUR       Outside world  10.00    0.00\n"
+            "EUR       Exchange        0.00    0.00\n"
+            "EUR       Total          10.00   10.00\n"
+        )
+
+    async def test_json(self, books: Books) -> None:
+        """The same for machines, as one document."""
+        finished = await run_wallet("verify", "--json", DATABASE_URL=books.url)
+
+        assert finished.exit_code == 0, finished.errors
+        assert json.loads(finished.output) == {
+            "holds": True,
+            "wallets": 3,
+            "operations": 6,
+            "entries": 8,
+            "trial_balance": [
+                {
+                    "currency": "EUR",
+                    "decimals": 2,
+                    "holders": {"debit": "0.00", "credit": "10.00", "held": "0.00"},
+                    "outside_world": {"debit": "10.00", "credit": "0.00"},
+                    "exchange": {"debit": "0.00", "credit": "0.00"},
+                    "total": {"debit": "10.00", "credit": "10.00"},
+                }
+            ],
+        }
+
+    async def test_json_of_what_does_not_hold(self, books: Books) -> None:
+        """A document as well, and the exit code and the sentence as without it."""
+        await books.tamper("UPDATE wallets SET balance_minor = 7 WHERE id = '{ada_id}'")
+
+        finished = await run_wallet("verify", "--json", DATABASE_URL=books.url)
+
+        finding = f"wallet {books.ada_id}: its balance is not the sum of its entries"
+        assert finished.exit_code == 1
+        assert json.loads(finished.output) == {"holds": False, "finding": finding}
+        assert finished.errors == f"The ledger does not hold: {finding}.\n"
 
     async def test_exits_1_and_names_the_row(self, books: Books) -> None:
         """One sentence on the standard error."""

@@ -7,15 +7,13 @@ from uuid import UUID
 import pytest
 
 from tests.support.factories import Factory, Pair
+from tests.support.kept import KeptDatabase
 from tests.support.ledgers import connected_apart, open_ledger
 from tests.support.observer import Observer
 from wallet.core.ids import world_wallet_id
 from wallet.core.settings import Settings
 from wallet.services.ledger import InsufficientFundsError
 from wallet.services.ledger.chain import chain_hash
-
-# What the books are kept in, parents first.
-_TABLES = ("wallets", "operations", "entries")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +43,8 @@ class Books:
             with pytest.raises(InsufficientFundsError):
                 await pair.pay("99.00 EUR")
             await pair.pay_back("1.00 EUR")
+        await KeptDatabase(settings.database_url).keep()
         async with Observer.of(settings.database_url) as observer:
-            await observer.execute("CREATE SCHEMA copy")
-            for table in _TABLES:
-                await observer.execute(f"CREATE TABLE copy.{table} AS SELECT * FROM {table}")
             rows = await observer.fetch(
                 "SELECT kind, status, id FROM operations"
                 " WHERE $1 IN (source_wallet_id, target_wallet_id) ORDER BY created_at DESC",
@@ -69,19 +65,14 @@ class Books:
 
     async def restore(self) -> None:
         """Make them what they were."""
-        await self.tamper(
-            f"TRUNCATE {', '.join(_TABLES)} CASCADE",
-            *(f"INSERT INTO {table} SELECT * FROM copy.{table}" for table in _TABLES),
-        )
+        await KeptDatabase(self.url).restore()
 
     async def tamper(self, *statements: str) -> None:
         """Change what is append-only; ``{bob_id}`` and the like stand for our ids."""
         names = {field.name: getattr(self, field.name) for field in fields(self)}
-        async with Observer.of(self.url) as observer:
-            await observer.execute("ALTER TABLE entries DISABLE TRIGGER USER")
-            for statement in statements:
-                await observer.execute(statement.format(**names))
-            await observer.execute("ALTER TABLE entries ENABLE TRIGGER USER")
+        await KeptDatabase(self.url).tamper(
+            *(statement.format(**names) for statement in statements)
+        )
 
     async def credit_bob(self, operation_id: UUID) -> None:
         """Write 50.00 to Bob's wallet under an operation, with all that his chain needs."""

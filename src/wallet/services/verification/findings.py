@@ -1,6 +1,8 @@
 """What verification finds: each check is one statement, and returns the first row it breaks on."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -75,4 +77,11 @@ async def run_checks(
     for check in checks:
         row = await connection.fetchrow(check.sql, *(system.values if check.names_system else ()))
         if row:
-            raise BrokenLedgerError(check.finding.format_map(row))
+            raise BrokenLedgerError(check.finding.format_map(_plain(row)))
+
+
+def _plain(row: asyncpg.Record) -> dict[str, Any]:
+    """Return a row's columns; a sum is a Decimal, and one of 10000 would be written 1E+4."""
+    return {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()
+    }
