@@ -66,6 +66,8 @@ async def verify(settings: Settings, *, on_progress: Callable[[int], None]) -> V
     )
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            # All of it is read: the first row need not come soon.
+            await connection.execute("SET LOCAL cursor_tuple_fraction = 1")
             wallets, entries = await walk_chains(connection, on_progress)
             system = await read_system(connection)
             await _check_operations(connection, system)
