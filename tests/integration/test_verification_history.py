@@ -11,7 +11,7 @@ from tests.support.histories import Hands, History
 from tests.support.ledgers import connected_apart, open_ledger
 from tests.support.observer import Observer
 from tests.support.servers import SECRET_KEY, Databases
-from wallet.core.ids import new_id
+from wallet.core.ids import exchange_wallet_id, new_id, world_wallet_id
 from wallet.core.settings import Settings
 from wallet.services.verification import (
     Account,
@@ -365,8 +365,19 @@ class TestTampered:
         await history.tamper(_wallet(wallet_id, "EUR", "NULL"))
 
         assert await _find(history) == (
-            f"wallet {wallet_id}: has no owner and is neither the world nor the exchange of EUR, "
-            "or has one and is"
+            f"wallet {wallet_id}: has no owner, and is neither the world nor the exchange of EUR"
+        )
+
+    async def test_exchange_of_somebody(self, history: History) -> None:
+        """A system wallet that somebody calls their own, before it has an entry."""
+        await history.tamper(
+            _wallet(world_wallet_id("GBP"), "GBP", "NULL"),
+            _wallet(exchange_wallet_id("GBP"), "GBP", "'{ada_user}'"),
+        )
+
+        assert await _find(history) == (
+            f"wallet {exchange_wallet_id('GBP')}: "
+            "has an owner, and is the world or the exchange of GBP"
         )
 
     async def test_currency_without_a_world(self, history: History) -> None:

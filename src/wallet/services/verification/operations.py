@@ -17,13 +17,14 @@ SELECT entry.operation_id AS id, entry.wallet_id
 _WRONG_SYSTEM_WALLETS = Check(
     f"""
 WITH {SYSTEM}
-SELECT wallet.id, wallet.currency
+SELECT wallet.id, currency,
+       CASE WHEN wallet.owner_id IS NULL THEN 'has no owner, and is neither the world nor'
+            ELSE 'has an owner, and is the world or' END AS wrong
   FROM wallets AS wallet JOIN system USING (currency)
  WHERE (wallet.owner_id IS NULL) <> (wallet.id IN (system.world_id, system.exchange_id))
  ORDER BY wallet.id LIMIT 1
 """,  # noqa: S608  (made of constants)
-    "wallet {id}: has no owner and is neither the world nor the exchange of {currency}, "
-    "or has one and is",
+    "wallet {id}: {wrong} the exchange of {currency}",
 )
 
 _MISSING_WORLDS = Check(
