@@ -16,11 +16,13 @@ from tests.support.observer import Observer
 from wallet.core.ids import exchange_wallet_id, expiry_id, new_id, world_wallet_id
 from wallet.core.settings import Funding, Settings
 from wallet.services.actors import Actor
+from wallet.services.database import run_transaction
 from wallet.services.holds import PartialAmount, capture_hold, hold, void_hold
-from wallet.services.ledger import Conversion, InsufficientFundsError, Ledger, Outcome
+from wallet.services.ledger import InsufficientFundsError, Ledger, Outcome
 from wallet.services.reversals import reverse
 from wallet.services.schedules import cancel_transfer, carry_out_due
 from wallet.services.transfers import FundingOrder, Note, TransferOrder, topup, transfer
+from wallet.services.wallets import open_system_wallets
 
 _RATE = Decimal("1.0845")
 
@@ -28,12 +30,6 @@ _INSERT_QUOTE = """
 INSERT INTO quotes (id, user_id, rate, amount_minor, currency, target_amount_minor,
                     target_currency, created_at, expires_at)
 VALUES ($1, $2, $3, $4, 'EUR', $5, 'USD', now(), now() + interval '1 hour')
-"""
-
-_INSERT_EXCHANGE = """
-INSERT INTO wallets (id, currency, status, head_hash, last_entry_at, created_at, balance_minor,
-                     held_minor, overdraft_minor, last_sequence)
-VALUES ($1, $2, 'ACTIVE', $3, now(), now(), 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 
 
@@ -56,10 +52,7 @@ class Hands:
             _, euros = await self.factory.create_wallet(actor, balance="100.00 EUR")
             _, dollars = await self.factory.create_wallet(actor, balance="0 USD")
             self.euros[actor.user_id], self.dollars[actor.user_id] = euros.id, dollars.id
-        for currency in ("EUR", "USD"):
-            await self._observer.fetch(
-                _INSERT_EXCHANGE, exchange_wallet_id(currency), currency, bytes(32)
-            )
+        await run_transaction(lambda connection: open_system_wallets(connection, ("EUR", "USD")))
 
     async def pay(
         self, payer: Actor, amount_minor: int, *, scheduled_for: datetime | None = None
@@ -132,32 +125,30 @@ class Hands:
 
     async def pay_in_dollars(self, payer: Actor, amount_minor: int) -> tuple[UUID, UUID]:
         """Transfer euros to the other's dollars; return the transfer and its quote."""
-        conversion = await self._quote(payer, amount_minor)
+        quote_id = await self._quote(payer, amount_minor)
         order = TransferOrder(
             source_id=self.euros[payer.user_id],
             target_id=self.dollars[self.other(payer).user_id],
             amount_minor=amount_minor,
             currency="EUR",
             note=Note(idempotency_key=uuid4().hex),
-            conversion=conversion,
+            quote_id=quote_id,
         )
         outcome = await transfer(self._ledger, order, actor=payer)
-        assert conversion.quote_id is not None
-        return _id_of(outcome), conversion.quote_id
+        return _id_of(outcome), quote_id
 
     async def top_up_dollars(self, actor: Actor, amount_minor: int) -> tuple[UUID, UUID]:
         """Bring euros from outside into dollars; return the top-up and its quote."""
-        conversion = await self._quote(actor, amount_minor)
+        quote_id = await self._quote(actor, amount_minor)
         order = FundingOrder(
             wallet_id=self.dollars[actor.user_id],
             amount_minor=amount_minor,
             currency="EUR",
             note=Note(idempotency_key=uuid4().hex),
-            conversion=conversion,
+            quote_id=quote_id,
         )
         outcome = await topup(self._ledger, Funding.OWNER, order, actor=actor)
-        assert conversion.quote_id is not None
-        return _id_of(outcome), conversion.quote_id
+        return _id_of(outcome), quote_id
 
     def other(self, actor: Actor) -> Actor:
         """Return Bob for Ada, and Ada for Bob."""
@@ -175,12 +166,13 @@ class Hands:
             scheduled_for=scheduled_for,
         )
 
-    async def _quote(self, actor: Actor, amount_minor: int) -> Conversion:
+    async def _quote(self, actor: Actor, amount_minor: int) -> UUID:
+        """Hold a rate for an hour, past the service that looks up the day's."""
         quote_id, target_minor = new_id(), round(amount_minor * _RATE)
         await self._observer.fetch(
             _INSERT_QUOTE, quote_id, actor.user_id, _RATE, amount_minor, target_minor
         )
-        return Conversion(amount_minor=target_minor, currency="USD", rate=_RATE, quote_id=quote_id)
+        return quote_id
 
 
 @dataclass(frozen=True, slots=True)
