@@ -188,6 +188,58 @@ def import_rates(file: Path) -> None:
         )
 
 
+@main.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--as", "email", required=True, metavar="EMAIL", help="The operator on whose behalf.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["ndjson", "csv"]),
+    help="What FILE is; by default its suffix says so (.ndjson, .jsonl, .csv).",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=(
+        "Where the refused rows are written, as NDJSON where its suffix says so, else as CSV; "
+        "by default FILE.refused.csv, which is there only if there are any."
+    ),
+)
+@click.option("--dry-run", is_flag=True, help="Read and check every row, and move nothing.")
+def import_(
+    file: str,
+    email: str,
+    format_name: str | None,
+    report: Path | None,
+    dry_run: bool,  # noqa: FBT001
+) -> None:
+    """
+    Carry out the top-ups and transfers in FILE, each once; - is standard input.
+
+    One row each, as a JSON object a line (NDJSON) or as CSV with a header. Its
+    fields: kind (topup or transfer), wallet (of a topup), source and target
+    (of a transfer), amount, currency, key; description and metadata may be
+    left out. Rows of one wallet are carried out in their order.
+
+    What was carried out stays so: after Ctrl-C, a crash or an outage the same
+    command goes on from there, since the key of each row tells what is done.
+
+    A dry run cannot know whether wallets exist and are active, what they
+    hold, what their limits are, and which keys were used before.
+
+    Exit codes: 0 all rows are in; 1 it could not run, or not to the end; 2 the
+    command makes no sense; 3 some rows were refused; 130 and 143 it was
+    stopped by Ctrl-C or SIGTERM, after what was under way.
+    """
+    from wallet.imports import ImportFailedError, Order, run
+
+    order = Order(file, email=email, format_name=format_name, report=report, is_dry=dry_run)
+    try:
+        sys.exit(_run(run(_settings(), order)))
+    except ImportFailedError as error:
+        _fail(str(error))
+
+
 @main.command("grant-operator")
 @click.argument("email")
 def grant_operator(email: str) -> None:

@@ -9,6 +9,7 @@ Ids are of the standard class until somebody who knows a quicker one says so.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from functools import cache, lru_cache
 from uuid import UUID, uuid5
@@ -17,6 +18,8 @@ import uuid_utils
 
 _GLOBAL_ID_LENGTH_MAX = 120
 _IDS_CACHED_MAX = 16_384
+
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _SYSTEM_WALLETS = UUID("6b0f2a63-0d0e-5c0c-9c62-0f6f6f2d9b11")
 """The namespace of system wallets; part of the stored data, never to change."""
@@ -95,3 +98,8 @@ def find_id(type_name: str, text: str) -> UUID | None:
     """Read a global id of *type_name*; None when it is malformed or of another type."""
     parsed = parse_global_id(text)
     return parsed[1] if parsed and parsed[0] == type_name else None
+
+
+def find_uuid(text: str) -> UUID | None:
+    """Read a UUID as databases show it: lower case, with hyphens; None when it is none."""
+    return _make(text) if _UUID.fullmatch(text) else None

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import email_validator
 from tortoise.exceptions import IntegrityError
 
-from wallet.core.errors import EmailTakenError, InvalidCredentialsError, InvalidInputError
+from wallet.core.errors import (
+    EmailTakenError,
+    ForbiddenError,
+    InvalidCredentialsError,
+    InvalidInputError,
+    NotFoundError,
+)
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
 from wallet.core.logging import get_logger
@@ -18,7 +24,8 @@ from wallet.core.passwords import (
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, User
 from wallet.models.account import Role
-from wallet.services.database import Connection, is_taken, run_transaction
+from wallet.services.actors import Actor
+from wallet.services.database import Connection, fetch, is_taken, run_transaction
 from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
@@ -31,6 +38,8 @@ from wallet.services.sessions import IssuedSession, open_session
 from wallet.services.wallets import open_in_transaction
 
 _EMAIL_LENGTH_MAX = 254
+
+_OPERATOR = "SELECT id AS user_id, email, role, created_at FROM users WHERE email = $1"
 
 log = get_logger(__name__)
 
@@ -145,6 +154,24 @@ async def login(
     )
     log.info("login", user=str(user.id))
     return LoggedIn(user, session)
+
+
+async def get_operator(email: str) -> Actor:
+    """
+    Return the operator with this address, to act on the command line; it is in no session.
+
+    Raises:
+        NotFoundError: There is no account with this address.
+        ForbiddenError: It is no operator's.
+    """
+    normalised = normalise_email(email)
+    rows = await fetch(_OPERATOR, normalised) if normalised else []
+    if not rows:
+        raise NotFoundError("There is no account with this address.", field=("email",))
+    actor = Actor(**{**rows[0], "role": Role(rows[0]["role"])}, family_id=new_id())
+    if not actor.is_operator:
+        raise ForbiddenError(f"{actor.email} is no operator.")
+    return actor
 
 
 async def grant_operator(email: str) -> bool:

@@ -66,9 +66,13 @@ class TransferOrder:
     conversion: Conversion | None = None
     scheduled_for: datetime | None = None
 
-    def to_posting(self, actor: Actor) -> Posting:
+    def to_posting(self, actor: Actor, *, from_anybody: bool = False) -> Posting:
         """
         Return the posting that carries it out for *actor*.
+
+        Args:
+            from_anybody: Whether the source may be anybody's, because the actor's
+                role is enough; the caller has looked at it.
 
         Raises:
             InvalidInputError: Both sides are the same wallet, or it is scheduled
@@ -86,7 +90,7 @@ class TransferOrder:
             kind=OperationKind.TRANSFER,
             actor_id=actor.user_id,
             wallet_id=self.source_id,
-            owner_id=actor.user_id,
+            owner_id=None if from_anybody else actor.user_id,
             source_id=self.source_id,
             target_id=self.target_id,
             amount_minor=self.amount_minor,

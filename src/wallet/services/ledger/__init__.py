@@ -19,6 +19,7 @@ from wallet.services.ledger.errors import (
     WalletNotFoundError,
     WalletUnavailableError,
 )
+from wallet.services.ledger.queue import Course
 from wallet.services.ledger.records import (
     Conversion,
     Leg,
@@ -36,6 +37,7 @@ __all__ = [
     "REVERSIBLE",
     "BatchRejectedError",
     "Conversion",
+    "Course",
     "CurrencyMismatchError",
     "InsufficientFundsError",
     "Ledger",

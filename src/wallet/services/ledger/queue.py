@@ -30,6 +30,22 @@ ROUND_LENGTH_MAX = 512
 
 
 @dataclass(eq=False, slots=True)
+class Course:
+    """
+    Postings of one caller whose order per wallet holds even where one is not carried out.
+
+    Without it, a posting that is told Busy lets those behind it pass, and one of
+    them may need the money that it was to bring.
+
+    Attributes:
+        stuck: The wallets of those that were not carried out: who comes behind
+            them with one of these is told Busy too.
+    """
+
+    stuck: set[UUID] = field(default_factory=set)
+
+
+@dataclass(eq=False, slots=True)
 class Job:
     """
     What one caller wants, from its arrival to its answer.
@@ -41,6 +57,7 @@ class Job:
         not_before: When it may ask the gate again; loop time.
         refusals: How often the gate has refused it.
         context: The caller's, for log lines.
+        course: What it keeps its place in; None where it may be passed once it has failed.
     """
 
     work: Work
@@ -52,6 +69,7 @@ class Job:
     not_before: float = 0.0
     refusals: int = 0
     context: Context = field(default_factory=copy_context)
+    course: Course | None = None
 
     def __post_init__(self) -> None:
         self.length = len(self.work.postings)
@@ -62,10 +80,17 @@ class Job:
         """Whether its caller is gone."""
         return self.answer.cancelled()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is behind one of its course that was not carried out."""
+        return self.course is not None and not self.course.stuck.isdisjoint(self.wallet_ids)
+
     def fail(self, error: Exception) -> None:
         """Answer with an error, unless it has an answer or nobody waits for one."""
         if not self.answer.done():
             self.answer.set_exception(error)
+            if self.course is not None:
+                self.course.stuck.update(self.wallet_ids)
 
 
 class Queue:
@@ -97,13 +122,19 @@ class Queue:
         return not self._busy.isdisjoint(job.wallet_ids)
 
     def take(self, now: float) -> list[Job]:
-        """Take the jobs of the next round out; their wallets are busy until ``give_back``."""
+        """
+        Take the jobs of the next round out; their wallets are busy until ``give_back``.
+
+        Those that are stuck are told Busy.
+        """
         taken: list[Job] = []
         kept: list[Job] = []
         wanted: set[UUID] = set()
         length = 0
         for position, job in enumerate(self._waiting):
-            if job.is_abandoned:
+            if job.is_stuck:
+                job.fail(BusyError())
+            if job.answer.done():
                 self._length -= job.length
             elif (
                 job.not_before > now

@@ -30,7 +30,7 @@ from wallet.services.ledger.errors import (
 )
 from wallet.services.ledger.journal import lock_and_read, write
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
-from wallet.services.ledger.queue import Job, Queue
+from wallet.services.ledger.queue import Course, Job, Queue
 from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Sweep, Work
 from wallet.services.ledger.waits import find_waits
 
@@ -134,22 +134,31 @@ class Ledger:
         """
         return (await self._answer_to(self._ask(posting)))[0]
 
-    async def post_each(self, postings: Sequence[Posting]) -> list[Outcome]:
+    async def post_each(
+        self, postings: Sequence[Posting], *, course: Course | None = None
+    ) -> list[Outcome]:
         """
         Carry out each of *postings* on its own, in their order per wallet.
 
         Each is as atomic as if it came alone; one that is not carried out
         leaves the others alone, and Busy is an outcome here.
 
+        Args:
+            course: Of calls whose order holds even where one posting is Busy or its
+                outcome unknown: then those behind it at its wallets are Busy too.
+                Who has one asks again, so that Busy is nobody's answer yet, and
+                not on record.
+
         Raises:
             ServiceUnavailableError: PostgreSQL went away; the outcome of some is
                 unknown, and their keys tell it.
         """
-        jobs = [self._ask(posting) for posting in postings]
+        jobs = [self._ask(posting, course) for posting in postings]
         answers = await asyncio.gather(*(job.answer for job in jobs), return_exceptions=True)
         # On record first, each of them: one that is unknown does not hide the others.
         for job, answer in zip(jobs, answers, strict=True):
-            log_answer(job, answer)
+            if course is None or isinstance(answer, list):
+                log_answer(job, answer)
         return [_outcome_of(answer) for answer in answers]
 
     async def post_batch(self, postings: Sequence[Posting]) -> list[Outcome]:
@@ -205,11 +214,12 @@ class Ledger:
 
     # -- waiting -----------------------------------------------------------------------
 
-    def _ask(self, work: Work) -> Job:
+    def _ask(self, work: Work, course: Course | None = None) -> Job:
         """Put *work* into the queue; one that is full fails it at once."""
         loop = asyncio.get_running_loop()
         self._arrivals += 1
-        job = Job(work, self._arrivals, loop.time() + self._lock_wait_s, loop.create_future())
+        deadline = loop.time() + self._lock_wait_s
+        job = Job(work, self._arrivals, deadline, loop.create_future(), course=course)
         try:
             if self._is_closed:
                 raise BusyError
@@ -367,7 +377,7 @@ class Ledger:
 
     async def _carry_out_one_by_one(self, jobs: list[Job], started: float) -> None:
         for job in jobs:
-            if asyncio.get_running_loop().time() - started > _ROUND_DEADLINE_S:
+            if job.is_stuck or asyncio.get_running_loop().time() - started > _ROUND_DEADLINE_S:
                 job.fail(BusyError())
             else:
                 await self._carry_out([job], started)
