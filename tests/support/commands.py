@@ -3,6 +3,9 @@
 import asyncio
 import os
 import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 TIMEOUT_S = 60.0
@@ -17,24 +20,38 @@ class Finished:
     errors: str
 
 
-async def run_wallet(*arguments: str, **environment: str) -> Finished:
-    """Run ``wallet`` to its end, with settings on top of our environment."""
+async def run_wallet(*arguments: str, sent: bytes | None = None, **environment: str) -> Finished:
+    """Run ``wallet`` to its end, with settings on top of our environment, and *sent* to read."""
+    async with started_wallet(*arguments, sent=sent, **environment) as process:
+        return await finish(process, sent=sent)
+
+
+@asynccontextmanager
+async def started_wallet(
+    *arguments: str, sent: bytes | None = None, **environment: str
+) -> AsyncIterator[Process]:
+    """Start ``wallet`` for the body; one that has not ended by then is killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "wallet",
         *arguments,
         env={**os.environ, **environment},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if sent is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            output, errors = await process.communicate()
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def finish(process: Process, *, sent: bytes | None = None) -> Finished:
+    """Wait for the end of a command that was started."""
+    async with asyncio.timeout(TIMEOUT_S):
+        output, errors = await process.communicate(sent)
     assert process.returncode is not None
     return Finished(process.returncode, output.decode(), errors.decode())

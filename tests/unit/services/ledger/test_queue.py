@@ -7,7 +7,13 @@ import pytest
 from tests.unit.services.ledger.samples import make_topup, make_transfer, make_wallet
 from wallet.core.errors import BusyError
 from wallet.services.ledger import WalletRecord
-from wallet.services.ledger.queue import QUEUE_LENGTH_MAX, ROUND_LENGTH_MAX, Job, Queue
+from wallet.services.ledger.queue import (
+    QUEUE_LENGTH_MAX,
+    ROUND_LENGTH_MAX,
+    Course,
+    Job,
+    Queue,
+)
 from wallet.services.ledger.records import AtomicBatch, Outcome, Work
 
 ADA, BOB, CAT, DAN = (make_wallet() for _ in range(4))
@@ -31,11 +37,17 @@ class Jobs:
         return Job(work, self.arrivals, deadline, answer)
 
     def put(
-        self, wallet: WalletRecord, other: WalletRecord | None = None, *, deadline: float = NOW + 2
+        self,
+        wallet: WalletRecord,
+        other: WalletRecord | None = None,
+        *,
+        deadline: float = NOW + 2,
+        course: Course | None = None,
     ) -> Job:
         """Let a payment between two wallets wait, or a top-up of one."""
         work = make_transfer(wallet, other, 1) if other else make_topup(wallet, 1)
         job = self.make(work, deadline=deadline)
+        job.course = course
         self.queue.put(job)
         return job
 
@@ -294,4 +306,43 @@ class TestExpire:
 
         assert queue.take(NOW) == []
         assert queue.expire(NOW) == [expired]
+        assert queue.take(NOW) == [behind]
+
+
+class TestCourse:
+    """Course."""
+
+    def test_nobody_passes_one_that_failed(self, queue: Queue, jobs: Jobs) -> None:
+        """Who wants a wallet of it is told Busy, and so is who wants a wallet of that one."""
+        course = Course()
+        first = jobs.put(ADA, BOB, deadline=NOW, course=course)
+        behind = jobs.put(BOB, CAT, course=course)
+        further = jobs.put(CAT, course=course)
+        beside = jobs.put(DAN, course=course)
+        stranger = jobs.put(CAT)
+
+        assert queue.expire(NOW) == [first]
+        first.fail(BusyError())
+
+        assert queue.take(NOW) == [beside, stranger]
+        assert type(behind.answer.exception()) is BusyError
+        assert type(further.answer.exception()) is BusyError
+        assert len(queue) == 0
+
+    def test_it_is_stuck_for_good(self, queue: Queue, jobs: Jobs) -> None:
+        """Who comes later is behind it too, until its caller begins another course."""
+        course = Course()
+        jobs.put(ADA, course=course).fail(BusyError())
+        later = jobs.put(ADA, BOB, course=course)
+        again = jobs.put(ADA, BOB, course=Course())
+
+        assert queue.take(NOW) == [again]
+        assert later.answer.done()
+        assert not again.is_stuck
+
+    def test_without_one_others_pass(self, queue: Queue, jobs: Jobs) -> None:
+        """Requests of different callers do not wait for each other's next try."""
+        jobs.put(ADA, deadline=NOW).fail(BusyError())
+        behind = jobs.put(ADA)
+
         assert queue.take(NOW) == [behind]

@@ -1,0 +1,1 @@
+"""Tests of what an import reads: no I/O."""
