@@ -25,11 +25,13 @@ class Screen:
     Args:
         total: How many rows the file has.
         report: Where all refused rows are written; None shows all of them here.
+        report_name: What it is called.
     """
 
-    def __init__(self, total: int, report: Report | None) -> None:
+    def __init__(self, total: int, report: Report | None, *, report_name: str) -> None:
         self.total = total
         self._report = report
+        self._report_name = report_name
         self._is_terminal = sys.stderr.isatty()
         self._told_at = time.monotonic()
         self._refused = 0
@@ -83,18 +85,26 @@ class Screen:
     def say_how_far(self, tally: Tally) -> str:
         """Say how far one is that did not come to its end, and how it goes on."""
         return (
-            f"{tally.settled:,} of {self.total:,} rows have their answer{_parts(tally)}. "
-            "The same command goes on from here."
+            f"{tally.settled:,} of {self.total:,} rows have their answer{_parts(tally)}."
+            f"{self._where(tally)} The same command goes on from here."
         )
 
     def say_all(self, tally: Tally, *, is_dry: bool) -> str:
         """Say what became of all rows."""
-        if is_dry:
-            return (
-                f"{self.total:,} rows{_parts(tally)}. Nothing moved. What the wallets say to it, "
-                "and which keys were used before, only an import tells."
-            )
-        return f"{self.total:,} rows{_parts(tally)}."
+        nothing_moved = (
+            " Nothing moved. What the wallets say to it, and which keys were used before, "
+            "only an import tells."
+        )
+        return (
+            f"{self.total:,} rows{_parts(tally)}.{nothing_moved if is_dry else ''}"
+            f"{self._where(tally)}"
+        )
+
+    def _where(self, tally: Tally) -> str:
+        """Say where the refused rows are, if there are any."""
+        if not tally.refused or not self._report:
+            return ""
+        return f" The refused rows are in {self._report_name}."
 
     def close(self, text: str) -> None:
         """Say how it ended."""

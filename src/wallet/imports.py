@@ -10,6 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from wallet.core.collector import spare_the_collector
 from wallet.core.errors import ForbiddenError, NotFoundError
 from wallet.core.logging import configure_logging
 from wallet.core.money import declare_assets
@@ -97,11 +98,16 @@ async def run(settings: Settings, order: Order) -> int:
         level="ERROR" if sys.stderr.isatty() else "WARNING", as_json=settings.is_production
     )
     declare_assets(settings.assets)
+    spare_the_collector()
     try:
         with _opened(order) as file:
             total = count_lines(file, order.format)
             file.seek(0)
-            with _reporting(order) as report, Screen(total, report) as screen:
+            report_name = str(order.report_path)
+            with (
+                _reporting(order) as report,
+                Screen(total, report, report_name=report_name) as screen,
+            ):
                 return await _import(settings, order, file, screen)
     except MalformedFileError as error:
         raise ImportFailedError(f"{_name_of(order)} is malformed. {error}") from None

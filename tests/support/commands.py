@@ -20,16 +20,20 @@ class Finished:
     errors: str
 
 
-async def run_wallet(*arguments: str, sent: bytes | None = None, **environment: str) -> Finished:
-    """Run ``wallet`` to its end, with settings on top of our environment, and *sent* to read."""
-    async with started_wallet(*arguments, sent=sent, **environment) as process:
-        return await finish(process, sent=sent)
+async def run_wallet(*arguments: str, **environment: str) -> Finished:
+    """Run ``wallet`` to its end, with settings on top of our environment."""
+    async with started_wallet(*arguments, **environment) as process:
+        return await finish(process)
+
+
+async def send_to_wallet(sent: bytes, *arguments: str, **environment: str) -> Finished:
+    """Run ``wallet`` to its end, with *sent* on its standard input."""
+    async with started_wallet(*arguments, **environment) as process:
+        return await finish(process, sent)
 
 
 @asynccontextmanager
-async def started_wallet(
-    *arguments: str, sent: bytes | None = None, **environment: str
-) -> AsyncIterator[Process]:
+async def started_wallet(*arguments: str, **environment: str) -> AsyncIterator[Process]:
     """Start ``wallet`` for the body; one that has not ended by then is killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -37,7 +41,7 @@ async def started_wallet(
         "wallet",
         *arguments,
         env={**os.environ, **environment},
-        stdin=asyncio.subprocess.DEVNULL if sent is None else asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -49,8 +53,8 @@ async def started_wallet(
             await process.wait()
 
 
-async def finish(process: Process, *, sent: bytes | None = None) -> Finished:
-    """Wait for the end of a command that was started."""
+async def finish(process: Process, sent: bytes = b"") -> Finished:
+    """Send a command that was started all that it has to read, and wait for its end."""
     async with asyncio.timeout(TIMEOUT_S):
         output, errors = await process.communicate(sent)
     assert process.returncode is not None
