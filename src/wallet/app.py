@@ -18,6 +18,7 @@ from wallet.core.collector import spare_the_collector
 from wallet.core.logging import configure_logging, get_logger
 from wallet.core.money import declare_assets
 from wallet.core.settings import Settings, load_settings
+from wallet.reports_view import report_routes
 from wallet.request_log import RequestLog, internal_error
 from wallet.schema.context import Services
 from wallet.schema.graphiql.page import graphiql_routes
@@ -119,6 +120,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        *report_routes(services),
     ]
     if services.settings.serves_graphiql:
         routes += graphiql_routes()

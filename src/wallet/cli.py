@@ -54,10 +54,13 @@ def serve() -> None:
     """
     import uvicorn
 
+    from wallet.http_protocol import HttpProtocol
+
     settings = _settings()
     uvicorn.run(
         "wallet.app:create_app",
         factory=True,
+        http=HttpProtocol,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,

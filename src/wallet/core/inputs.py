@@ -8,6 +8,7 @@ with the path of the field. Paths use the names of the services' arguments.
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from wallet.core.errors import InvalidInputError
 from wallet.core.money import InvalidAmountError, UnknownCurrencyError, decimals_of, parse_amount
@@ -23,7 +24,24 @@ _INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**63 - 1
 # PostgreSQL stores no NUL, and UTF-8 has no surrogates.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""The grammar of RFC 3339, a profile of ISO 8601; seconds may be left out."""
+
 Path = tuple[str, ...]
+
+
+def find_instant(text: str) -> datetime | None:
+    """Read an instant in ISO 8601 with an offset, as one in UTC; None when it is none."""
+    # The standard library reads more than ISO 8601 allows, any separator among it.
+    if not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def check_text(text: str, *, field: Path, length_max: int, length_min: int = 0) -> str:

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     cors_origins: str = ""
     database_pool_size: int = Field(default=16, ge=2, le=200)
+    public_url: str = ""
+    report_url_ttl_s: int = Field(default=900, ge=1, le=86_400)
+    report_timeout_s: int = Field(default=600, ge=1, le=86_400)
+    report_stall_s: int = Field(default=30, ge=1, le=3_600)
 
     @field_validator("assets", mode="before")
     @classmethod
@@ -160,6 +164,17 @@ class Settings(BaseSettings):
             raise ValueError("it starts with redis:// or rediss://")
         _check_port(url)
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in {"http", "https"} or not url.hostname):
+            raise ValueError("it starts with http:// or https://, and names a host")
+        if url.query or url.fragment:
+            raise ValueError("it has no query and no fragment")
+        _check_port(url)
+        return value.rstrip("/")
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -1,6 +1,7 @@
 """What a resolver knows of its request."""
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 
 import strawberry
@@ -16,6 +17,9 @@ from wallet.services.token_memory import TokenMemory
 
 ROWS_MAX = 5_000
 """Most rows that one request may ask for: page sizes count, whether the pages are full or not."""
+
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Context:
     Attributes:
         access_token: As it was sent; None when there was none.
         address: Whom the request comes from, for the rate limits; see ``address_of``.
+        scheme, host: Where it was sent to, as the client, or a trusted proxy, says.
         actor: The signed-in user, once somebody asked for it.
         rows_left: How many rows the request may still read.
         headers: What the answer's headers say beside what they always say.
@@ -44,6 +49,8 @@ class Context:
     services: Services
     access_token: str | None
     address: str
+    scheme: str = "http"
+    host: bytes | None = None
     actor: Actor | None = None
     rows_left: int = ROWS_MAX
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -88,6 +95,21 @@ class Context:
             raise UnauthenticatedError
         return actor
 
+    @property
+    def base_url(self) -> str:
+        """
+        Where this server is for who asks: PUBLIC_URL, or else where the request was sent to.
+
+        Whoever invents a host gets it back, and nobody else does.
+        """
+        settings = self.services.settings
+        if settings.public_url:
+            return settings.public_url
+        host = self.host.decode("latin-1") if self.host else ""
+        if not _HOST.fullmatch(host):
+            host = f"{settings.host}:{settings.port}"
+        return f"{self.scheme}://{host}"
+
     def charge(self, rows: int) -> None:
         """
         Account for rows that a field is about to read.
@@ -101,3 +123,11 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
+
+
+def read_bearer_token(header: bytes | None) -> str | None:
+    """Return the token; what is no Bearer header is a token that nobody issued."""
+    if header is None:
+        return None
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -32,6 +32,7 @@ from wallet.schema.errors import (
 )
 from wallet.schema.operators import SetWalletLimitsPayload, WalletPayload
 from wallet.schema.quotes import CreateQuotePayload
+from wallet.schema.reports import RequestReportPayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[
@@ -157,4 +158,8 @@ CloseWalletResult = Annotated[
 SetWalletLimitsResult = Annotated[
     SetWalletLimitsPayload | InvalidInput | NotFound | WalletUnavailable | Busy | Forbidden,
     strawberry.union("SetWalletLimitsResult", description="What became of new limits."),
+]
+RequestReportResult = Annotated[
+    RequestReportPayload | InvalidInput | NotFound | RateLimited | Busy,
+    strawberry.union("RequestReportResult", description="What became of a report."),
 ]

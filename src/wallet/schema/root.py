@@ -3,7 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, operators, queries, quotes, transfers
+from wallet.resolvers import accounts, holds, operators, queries, quotes, reports, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -23,6 +23,7 @@ from wallet.schema.results import (
     LogoutResult,
     OpenWalletResult,
     RefreshSessionResult,
+    RequestReportResult,
     ReverseResult,
     SetWalletLimitsResult,
     SignupResult,
@@ -145,6 +146,10 @@ class Mutation:
     set_wallet_limits: SetWalletLimitsResult = strawberry.mutation(
         resolver=operators.set_wallet_limits,
         description="Say how much may leave a wallet; by an operator.",
+    )
+    request_report: RequestReportResult = strawberry.mutation(
+        resolver=reports.request_report,
+        description="Ask for a wallet's whole statement as a file; it is on record.",
     )
 
 

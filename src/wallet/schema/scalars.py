@@ -1,18 +1,13 @@
 """Scalars of the public API."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})"
-)
-"""The grammar of RFC 3339, a profile of ISO 8601; seconds may be left out."""
+from wallet.core.inputs import find_instant
 
 DecimalText = NewType("DecimalText", str)
 """A decimal as it is sent; ``core.money`` reads it, so that a bad one is InvalidInput."""
@@ -34,15 +29,12 @@ def _parse_currency(value: object) -> str:
 
 
 def _parse_datetime(value: object) -> datetime:
-    # The standard library reads more than ISO 8601 allows, any separator among it.
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise GraphQLError(
-        'A DateTime is an instant in ISO 8601 with an offset, such as "2026-01-31T12:00:00Z".'
-    )
+    instant = find_instant(value) if isinstance(value, str) else None
+    if instant is None:
+        raise GraphQLError(
+            'A DateTime is an instant in ISO 8601 with an offset, such as "2026-01-31T12:00:00Z".'
+        )
+    return instant
 
 
 SCALARS: dict[object, ScalarDefinition] = {

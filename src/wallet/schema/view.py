@@ -24,7 +24,7 @@ from wallet.schema.bodies import (
     read_body,
     read_request,
 )
-from wallet.schema.context import Context, Services
+from wallet.schema.context import Context, Services, read_bearer_token
 from wallet.schema.documents import Document, Plan, document_reader
 from wallet.schema.execution import Execution
 from wallet.schema.graphiql.page import graphiql_response
@@ -149,8 +149,10 @@ class GraphQLView:
         client = scope.get("client")
         return Context(
             services=self._services,
-            access_token=_read_bearer_token(headers.get(b"authorization")),
+            access_token=read_bearer_token(headers.get(b"authorization")),
             address=address_of(client[0]) if client else "",
+            scheme=scope["scheme"],
+            host=headers.get(b"host"),
         )
 
 
@@ -204,14 +206,6 @@ def _choose(document: Document, name: str | None) -> Plan:
             else f'Unknown operation named "{name}".'
         )
     return plan
-
-
-def _read_bearer_token(header: bytes | None) -> str | None:
-    """Return the token; what is no Bearer header is a token that nobody issued."""
-    if header is None:
-        return None
-    scheme, _, token = header.decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _shape(result: ExecutionResult) -> dict[str, Any]:

@@ -23,14 +23,14 @@ _BEFORE_ALL = 0
 _AFTER_ALL = 2**63 - 1
 
 # A hold past its time is over for everybody, whether it was swept or not.
-_STATUS = """
+STATUS = """
     CASE WHEN operation.kind = 'HOLD' AND operation.status = 'PENDING'
               AND operation.expires_at <= now()
          THEN 'EXPIRED' ELSE operation.status END
 """
 
 _OPERATION_COLUMNS = f"""
-    operation.id AS operation_id, operation.kind, {_STATUS} AS status, operation.actor_id,
+    operation.id AS operation_id, operation.kind, {STATUS} AS status, operation.actor_id,
     operation.source_wallet_id, operation.target_wallet_id, operation.amount_minor AS total_minor,
     operation.currency, operation.target_amount_minor, operation.target_currency, operation.rate,
     operation.description, operation.metadata, operation.error_code, operation.error_details,
@@ -135,7 +135,7 @@ class Filter:
         conditions = []
         for condition, value in (
             ("operation.kind = ANY (${}::text[])", _texts(self.kinds)),
-            (f"{_STATUS} = ANY (${{}}::text[])", _texts(self.statuses)),
+            (f"{STATUS} = ANY (${{}}::text[])", _texts(self.statuses)),
             ("entry.created_at >= ${}::timestamptz", self.from_),
             ("entry.created_at < ${}::timestamptz", self.until),
         ):

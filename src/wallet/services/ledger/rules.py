@@ -50,6 +50,9 @@ REVERSIBLE = frozenset({OperationKind.TRANSFER, OperationKind.CAPTURE})
 _LIMITED = frozenset({OperationKind.TRANSFER, OperationKind.WITHDRAWAL, OperationKind.HOLD})
 """What limits are asked about: a capture was asked about when its money was held."""
 
+_ALWAYS = frozenset({OperationKind.VOID, OperationKind.REPORT})
+"""What no state of a wallet forbids: its money is let go, and its owner may read of it."""
+
 _TOO_MUCH_FOR_A_WALLET = "The wallet cannot hold that much."
 _TOO_FAR = f"At most {SCHEDULE_MAX.days} days ahead."
 
@@ -223,8 +226,8 @@ def exchange_legs(
 
 def find_failure(book: Book, posting: Posting) -> RecordedRefusalError | None:
     """Return what is refused under the lock, and recorded; None when the money may move."""
-    if posting.kind is OperationKind.VOID:
-        return None  # Whatever became of the wallets, their money is let go.
+    if posting.kind in _ALWAYS:
+        return None
     for wallet in book.wallets_of(posting):
         if wallet.status is not WalletStatus.ACTIVE:
             return WalletUnavailableError(

@@ -1,0 +1,106 @@
+"""
+Links to reports: signed with HMAC-SHA256 (RFC 2104), good for a while, on any process.
+
+A token is its order as Base64 of JSON, and the signature of that text. All that
+the report depends on is in it, so whoever has it needs no header, and whoever
+changes a character of it has nothing.
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from wallet.models import OperationKind, OperationStatus
+from wallet.services.reports.orders import ReportFormat, ReportOrder
+from wallet.services.statements import Filter
+
+_PURPOSE = b"wallet: links to reports, 1"
+"""Which of the keys that are derived from SECRET_KEY signs them: no other token is one of these."""
+
+_TOKEN_LENGTH_MAX = 2048
+
+
+class InvalidLinkError(ValueError):
+    """Raised when a token is malformed, altered, expired or not ours: never told apart."""
+
+
+def sign_link(order: ReportOrder, *, expires_at: datetime, secret_key: str) -> str:
+    """Return the token of a link to *order* that is good until *expires_at*, a whole second."""
+    payload = _encode(orjson.dumps(_to_payload(order, expires_at)))
+    return f"{payload}.{_sign(payload, secret_key)}"
+
+
+def read_link(token: str, *, secret_key: str, now: datetime) -> ReportOrder:
+    """
+    Return the order of a link.
+
+    Raises:
+        InvalidLinkError: It is malformed, altered, expired or not ours.
+    """
+    payload, _, signature = token.partition(".")
+    if len(token) > _TOKEN_LENGTH_MAX or not token.isascii():
+        raise InvalidLinkError
+    # As text, not as the bytes that it decodes to: those can be written in several ways.
+    if not hmac.compare_digest(signature, _sign(payload, secret_key)):
+        raise InvalidLinkError
+    fields = orjson.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    if now.timestamp() >= fields["expires"]:
+        raise InvalidLinkError
+    return _from_payload(fields)
+
+
+def _sign(payload: str, secret_key: str) -> str:
+    key = hmac.digest(secret_key.encode(), _PURPOSE, hashlib.sha256)
+    return _encode(hmac.digest(key, payload.encode(), hashlib.sha256))
+
+
+def _encode(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _to_payload(order: ReportOrder, expires_at: datetime) -> dict[str, Any]:
+    filter_ = order.filter
+    return {
+        "operation": order.operation_id.hex,
+        "wallet": order.wallet_id.hex,
+        "owner": order.owner_id.hex,
+        "format": order.format,
+        "kinds": filter_.kinds,
+        "statuses": filter_.statuses,
+        "from": _timestamp(filter_.from_),
+        "until": _timestamp(filter_.until),
+        "asked": _timestamp(order.asked_at),
+        "last": order.last_sequence,
+        "expires": int(expires_at.timestamp()),
+    }
+
+
+def _from_payload(fields: dict[str, Any]) -> ReportOrder:
+    kinds, statuses = fields["kinds"], fields["statuses"]
+    return ReportOrder(
+        operation_id=UUID(fields["operation"]),
+        wallet_id=UUID(fields["wallet"]),
+        owner_id=UUID(fields["owner"]),
+        format=ReportFormat(fields["format"]),
+        filter=Filter(
+            kinds=None if kinds is None else tuple(map(OperationKind, kinds)),
+            statuses=None if statuses is None else tuple(map(OperationStatus, statuses)),
+            from_=_instant(fields["from"]),
+            until=_instant(fields["until"]),
+        ),
+        asked_at=datetime.fromisoformat(fields["asked"]),
+        last_sequence=fields["last"],
+    )
+
+
+def _timestamp(instant: datetime | None) -> str | None:
+    return instant.astimezone(UTC).isoformat() if instant else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
