@@ -33,6 +33,7 @@ from tests.support.api import (
     OPERATION,
     PASSWORD,
     REFRESH,
+    REQUEST_REPORT,
     REVERSE,
     SET_WALLET_LIMITS,
     SIGNUP,
@@ -167,6 +168,16 @@ TRIES: dict[str, list[Try]] = {
             CLOSE_WALLET,
             lambda theirs, _: {"input": {"walletId": theirs.empty_wallet}},
         ),
+    ],
+    "requestReport": [
+        Try(
+            format_.lower(),
+            REQUEST_REPORT,
+            lambda theirs, _, format_=format_: {  # type: ignore[misc]
+                "input": {"walletId": theirs.wallet, "format": format_}
+            },
+        )
+        for format_ in ("CSV", "XML")
     ],
     "topup": [
         Try("wallet", TOPUP, lambda theirs, _: {"input": money(walletId=theirs.wallet)}),

@@ -111,6 +111,13 @@ mutation SetWalletLimits($input: SetWalletLimitsInput!) {{ setWalletLimits(input
     ... on SetWalletLimitsPayload {{ wallet {{ {_WALLET} }} limits {{ {_LIMITS} }} }} }} }}
 """
 LIMITS = f"query Limits($id: ID!) {{ wallet(id: $id) {{ limits {{ {_LIMITS} }} }} }}"
+REQUEST_REPORT = f"""
+mutation RequestReport($input: RequestReportInput!) {{ requestReport(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }} ... on NotFound {{ field }}
+    ... on RateLimited {{ retryAfterSeconds }}
+    ... on RequestReportPayload {{ report {{ url format rowCount expiresAt }}
+                                   done: operation {{ {_OPERATION} }} }} }} }}
+"""
 _CAUSE = f"""
     __typename code message retryable ... on InvalidInput {{ field }} ... on NotFound {{ field }}
     ... on CurrencyMismatch {{ expected }} ... on WalletUnavailable {{ status failed: {_RECORDED} }}
@@ -338,6 +345,13 @@ class Api:
     async def limits(self, wallet_id: str) -> Any:
         """Read the limits of one's wallet."""
         return (await self.run(LIMITS, id=wallet_id))["limits"]
+
+    async def request_report(self, wallet_id: str, format_: str = "CSV", **where: Any) -> Any:
+        """Ask for a report; *where* is its filter."""
+        return await self.run(
+            REQUEST_REPORT,
+            input={"walletId": wallet_id, "format": format_, "where": where or None},
+        )
 
     async def operation(self, operation_id: str) -> Any:
         """Look an operation up."""
