@@ -20,6 +20,7 @@ from bench.programs import find_pgbench, find_wrk
 from bench.progress import say
 from bench.reading import compare_depths, measure_growth, open_libraries
 from bench.report import render
+from bench.reports import compare_report
 from bench.results import Results, write_json
 from bench.stage import API_SETTINGS, POSTGRES_SETTINGS, Stage, open_stage
 from bench.tally import fetch_value
@@ -27,7 +28,7 @@ from bench.transfers import measure_curves, measure_ratios
 from wallet.development import ServerError
 from wallet.development.processes import follow_parent
 
-SECTIONS = ("curves", "ratios", "reading")
+SECTIONS = ("curves", "ratios", "reading", "report")
 
 _FOLDER = Path(__file__).with_name("results")
 
@@ -69,6 +70,7 @@ def main(*, quick: bool, only: tuple[str, ...], seconds: int | None, strict: boo
         write_json(results, _FOLDER / f"{plan.name}.json")
         draw(results, _FOLDER / f"{plan.name}.png")
     missed = [ratio.title for ratio in results.ratios if not ratio.is_reached]
+    missed += [footprint.title for footprint in results.footprints if not footprint.is_reached]
     if missed and strict:
         click.echo(f"Not reached: {'; '.join(missed)}.", err=True)
         sys.exit(1)
@@ -95,12 +97,17 @@ def run(plan: Plan, sections: Sequence[str]) -> Results:
             results.verified[NAIVE_DATABASE] = asyncio.run(
                 verify_naive(stage.database_url(NAIVE_DATABASE))
             )
-        if "reading" in sections:
+        if {"reading", "report"} & set(sections):
             libraries = open_libraries(stage, plan)
             verified += [library.name for library in libraries]
-            results.ratios.append(compare_depths(libraries[-1], plan))
-            results.growth = measure_growth(libraries, plan)
-            results.sizes = [library.size for library in libraries]
+            if "reading" in sections:
+                results.ratios.append(compare_depths(libraries[-1], plan))
+                results.growth = measure_growth(libraries, plan)
+                results.sizes = [library.size for library in libraries]
+            if "report" in sections:
+                ratio, footprint = compare_report(stage, libraries[-1], plan)
+                results.ratios.append(ratio)
+                results.footprints.append(footprint)
         results.verified |= _verify(stage, verified)
     say("done")
     return results

@@ -70,5 +70,5 @@ QUICK = Plan(
     reading_seconds=1,
     depth=5_000,
     growth_rounds=1,
-    growth=((5, 51), (50, 510), (500, 5_100)),
+    growth=((5, 51), (50, 510), (500, 50_100)),
 )

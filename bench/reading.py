@@ -34,6 +34,7 @@ class Library:
 
     Attributes:
         size: For people.
+        pid: Of its server.
     """
 
     size: str
@@ -41,6 +42,7 @@ class Library:
     database_url: str
     crowd: Crowd
     api: Api
+    pid: int
 
 
 def open_libraries(stage: Stage, plan: Plan) -> list[Library]:
@@ -58,7 +60,7 @@ def open_libraries(stage: Stage, plan: Plan) -> list[Library]:
         server.wait_until_ready()
         wrk = Wrk(crowd, folder=stage.folder, secret_key=stage.secret_key)
         api = Api(name, server.url, wrk, Tally(database_url, WALLET_TRANSFERS))
-        libraries.append(Library(size, name, database_url, crowd, api))
+        libraries.append(Library(size, name, database_url, crowd, api, server.pid))
     return libraries
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench.measurements import Measurement, Spread
-from bench.results import Compared, Growth, Ratio, Results, Series
+from bench.results import Compared, Footprint, Growth, Ratio, Results, Series
 
 _GAP = "  "
 
@@ -26,6 +26,8 @@ def render(results: Results) -> str:
     parts = []
     if results.ratios:
         parts.append(_render_ratios(results.ratios))
+    if results.footprints:
+        parts.append(_render_footprints(results.footprints))
     if results.further:
         parts.append(_render_series("beside them", results.further))
     if results.growth:
@@ -55,6 +57,20 @@ def _render_ratios(ratios: Iterable[Ratio]) -> str:
             (f"  {series.name}", "", "", "", "", *_cells(series))
             for series in (ratio.ours, ratio.theirs)
         )
+    return align(rows)
+
+
+def _render_footprints(footprints: Iterable[Footprint]) -> str:
+    rows: list[Sequence[str]] = [("memory above rest", "MB", "needed", "reached")]
+    rows.extend(
+        (
+            f"  {one.title}",
+            f"{one.megabytes:.0f}",
+            f"< {one.needed:g}",
+            "yes" if one.is_reached else "NO",
+        )
+        for one in footprints
+    )
     return align(rows)
 
 

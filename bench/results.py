@@ -90,6 +90,20 @@ class Growth:
     series: Sequence[Series]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """How much memory something took at most above what its process has at rest."""
+
+    title: str
+    megabytes: float
+    needed: float
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether it is less than the design asks for."""
+        return self.megabytes < self.needed
+
+
 Curves = dict[Load, dict[str, list[Measurement]]]
 """By load and contestant, a measurement for each number of clients."""
 
@@ -104,6 +118,7 @@ class Results:
     versions: dict[str, str]
     settings: dict[str, str]
     ratios: list[Ratio] = field(default_factory=list)
+    footprints: list[Footprint] = field(default_factory=list)
     further: list[Series] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
     sizes: list[str] = field(default_factory=list)
@@ -120,6 +135,15 @@ def write_json(results: Results, path: Path) -> None:
         "versions": results.versions,
         "settings": results.settings,
         "ratios": [_ratio(ratio) for ratio in results.ratios],
+        "footprints": [
+            {
+                "title": footprint.title,
+                "megabytes": round(footprint.megabytes, 1),
+                "needed": footprint.needed,
+                "reached": footprint.is_reached,
+            }
+            for footprint in results.footprints
+        ],
         "further": [_series(series) for series in results.further],
         "growth": [
             {

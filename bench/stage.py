@@ -65,6 +65,11 @@ class WebServer:
             log=log,
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id; with several processes, that of their supervisor."""
+        return self._child.pid
+
     def wait_until_ready(self) -> None:
         """
         Return when it answers.

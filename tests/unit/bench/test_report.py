@@ -30,11 +30,20 @@ class TestRender:
     def test_the_rest(self) -> None:
         """What was measured beside the ratios, growth, curves and facts follow."""
         text = render(results())
-        for words in ("beside", "10 / 100", "300 (10)", "cores 2", "fsync on", "3 wallets"):
+        for words in (
+            "beside",
+            "report",
+            "< 150",
+            "10 / 100",
+            "300 (10)",
+            "cores 2",
+            "fsync on",
+            "3 wallets",
+        ):
             assert words in text
 
     def test_one_section(self) -> None:
         """A run of one section shows that one, and the facts."""
         found = results()
-        found.ratios, found.further, found.growth = [], [], []
+        found.ratios, found.footprints, found.further, found.growth = [], [], [], []
         assert render(found).startswith("per second (p99 ms)")

@@ -9,7 +9,7 @@ import pytest
 
 from bench.loads import Load
 from bench.measurements import Measurement
-from bench.results import Compared, Growth, Ratio, Results, Series, write_json
+from bench.results import Compared, Footprint, Growth, Ratio, Results, Series, write_json
 
 
 def series(
@@ -33,6 +33,7 @@ def results() -> Results:
         versions={"Python": "3.11"},
         settings={"fsync": "on"},
         ratios=[Ratio(title="ours to theirs", ours=ours, theirs=theirs, needed=2)],
+        footprints=[Footprint(title="report", megabytes=12.34, needed=150)],
         further=[series("beside", [7, 8, 9])],
         growth=[Growth("page", [ours, theirs])],
         sizes=["1 / 10", "10 / 100"],
@@ -85,4 +86,6 @@ class TestWriteJson:
         assert document["curves"]["hot"]["pgbench"][0]["clients"] == 8
         assert document["at"] == "2026-01-02T00:00:00+00:00"
         assert document["machine"] == {"cores": "2"}
+        (footprint,) = document["footprints"]
+        assert footprint == {"title": "report", "megabytes": 12.3, "needed": 150, "reached": True}
         assert document["verified"] == {"api": "3 wallets"}
