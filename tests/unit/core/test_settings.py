@@ -317,3 +317,31 @@ class TestSettings:
 
         with pytest.raises(ValueError, match="frozen"):
             settings.port = 1
+
+
+class TestPublicUrl:
+    """PUBLIC_URL."""
+
+    @pytest.mark.parametrize(
+        ("url", "public_url"),
+        [
+            ("", ""),
+            ("https://pay.example.com", "https://pay.example.com"),
+            ("http://localhost:8080/wallet/", "http://localhost:8080/wallet"),
+        ],
+    )
+    def test_is_where_links_lead(
+        self, monkeypatch: pytest.MonkeyPatch, url: str, public_url: str
+    ) -> None:
+        """It may have a path, and ends without a slash."""
+        monkeypatch.setenv("PUBLIC_URL", url)
+
+        assert load_settings().public_url == public_url
+
+    @pytest.mark.parametrize(
+        "url",
+        ["pay.example.com", "ftp://x", "https://", "https://x?y=1", "https://x#y", "https://x:y"],
+    )
+    def test_makes_no_sense(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        """What no link can begin with is refused at start."""
+        assert "PUBLIC_URL" in str(refusal(monkeypatch, PUBLIC_URL=url))
