@@ -28,13 +28,14 @@ async def run(settings: Settings, *, once: bool) -> None:
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stop.set)
     async with connected(settings):
+        log.info("worker started", once=once)
         try:
             if once:
                 while not stop.is_set() and await work_once(ledger):
                     pass
             else:
-                log.info("worker started")
                 await work(ledger, until=stop)
         finally:
             await ledger.close()
             await client.aclose()
+            log.info("worker stopped")

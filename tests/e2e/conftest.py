@@ -14,9 +14,11 @@ from tests.support.rates import store_rates
 from tests.support.sender import Sender
 from tests.support.servers import ApiServer, Databases
 from tests.support.site import Site, open_site
+from tests.support.workers import Worker
 from wallet.development import RedisServer
 
 StartServer = Callable[..., ApiServer]
+StartWorker = Callable[..., Worker]
 
 # Reading the certificates of all authorities takes longer than most tests, and none is needed.
 _SSL_CONTEXT = httpx.create_ssl_context()
@@ -64,6 +66,29 @@ def start_server(database_url: str, redis: RedisServer, tmp_path: Path) -> Itera
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def start_worker(database_url: str, redis: RedisServer, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start workers, on the shared database or another; they end with the test."""
+    started: list[Worker] = []
+
+    def start(
+        *, database_url: str = database_url, redis_url: str = redis.url, **environment: str
+    ) -> Worker:
+        worker = Worker(
+            database_url=database_url,
+            redis_url=redis_url,
+            log=tmp_path / f"worker-{len(started)}.log",
+            environment=environment,
+        )
+        started.append(worker)
+        worker.start()
+        return worker
+
+    yield start
+    for worker in started:
+        worker.stop()
 
 
 @pytest_asyncio.fixture

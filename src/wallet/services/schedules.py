@@ -1,8 +1,9 @@
 """Scheduled transfers: called off before their time, or carried out at it."""
 
+from dataclasses import replace
 from uuid import UUID
 
-from wallet.core.errors import NotFoundError
+from wallet.core.errors import BusyError, NotFoundError
 from wallet.core.ids import new_id
 from wallet.core.logging import get_logger
 from wallet.models import OperationKind
@@ -52,10 +53,16 @@ async def cancel_transfer(
         idempotency_key=idempotency_key,
         request_hash=hash_request(OperationKind.VOID, operation_id),
     )
-    return completed(await ledger.post(posting), {})
+    outcome = completed(await ledger.post(posting), {})
+    if outcome.operation is None:
+        raise AssertionError("a completed posting has an operation")
+    # The target has no part in it, and so was not read: it is known from before.
+    return replace(
+        outcome, operation=replace(outcome.operation, source=found.source, target=found.target)
+    )
 
 
-async def carry_out_due(ledger: Ledger, *, limit: int) -> int:
+async def carry_out_due(ledger: Ledger, *, limit: int) -> tuple[int, int]:
     """
     Carry out transfers whose time has come, the earliest first; safe in several processes.
 
@@ -64,16 +71,21 @@ async def carry_out_due(ledger: Ledger, *, limit: int) -> int:
     found its wallets busy is left for the next time.
 
     Returns:
-        How many were due, *limit* at most.
+        How many were due, *limit* at most, and how many of them are so still.
 
     Raises:
         ServiceUnavailableError: PostgreSQL went away; what is left is still due.
     """
     due = await fetch(_DUE, limit)
-    for outcome in await ledger.post_each([_posting_of(row) for row in due]):
+    waiting = 0
+    outcomes = await ledger.post_each([_posting_of(row) for row in due])
+    for row, outcome in zip(due, outcomes, strict=True):
+        # What is no longer pending, somebody else has carried out, or called off.
         if outcome.operation is None and not isinstance(outcome.error, NotPendingError):
-            log.warning("scheduled transfer waits", error=str(outcome.error))
-    return len(due)
+            waiting += 1
+            if not isinstance(outcome.error, BusyError):
+                log.error("transfer is stuck", id=str(row["id"]), error=str(outcome.error))
+    return len(due), waiting
 
 
 def _posting_of(row: Row) -> Posting:

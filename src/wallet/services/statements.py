@@ -23,11 +23,11 @@ _BEFORE_ALL = 0
 _AFTER_ALL = 2**63 - 1
 
 # A hold past its time is over for everybody, whether it was swept or not.
-STATUS = """
-    CASE WHEN operation.kind = 'HOLD' AND operation.status = 'PENDING'
-              AND operation.expires_at <= now()
-         THEN 'EXPIRED' ELSE operation.status END
+_IS_OVER = """
+    operation.kind = 'HOLD' AND operation.status = 'PENDING' AND operation.expires_at <= now()
 """
+STATUS = f"CASE WHEN {_IS_OVER} THEN 'EXPIRED' ELSE operation.status END"
+_COMPLETED_AT = f"CASE WHEN {_IS_OVER} THEN operation.expires_at ELSE operation.completed_at END"
 
 _OPERATION_COLUMNS = f"""
     operation.id AS operation_id, operation.kind, {STATUS} AS status, operation.actor_id,
@@ -35,7 +35,7 @@ _OPERATION_COLUMNS = f"""
     operation.currency, operation.target_amount_minor, operation.target_currency, operation.rate,
     operation.description, operation.metadata, operation.error_code, operation.error_details,
     operation.parent_id, operation.expires_at, operation.scheduled_for, operation.returned_minor,
-    operation.created_at, operation.completed_at,
+    operation.created_at, {_COMPLETED_AT} AS completed_at,
     source.currency AS source_currency, source_owner.id AS source_owner_id,
     source_owner.email AS source_owner_email,
     target.currency AS target_currency, target_owner.id AS target_owner_id,

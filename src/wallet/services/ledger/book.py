@@ -175,7 +175,8 @@ class Book:
         )
         self.decision.operations.append(ending)
         self._write_entry(ending, leg, at=at)
-        self._change(replace(hold, status=OperationStatus.EXPIRED, completed_at=at))
+        # It was over at its time, whenever this is put on record.
+        self._change(replace(hold, status=OperationStatus.EXPIRED, completed_at=hold.expires_at))
 
     def _instant_of(self, legs: Iterable[Leg]) -> datetime:
         latest = (self.wallets[leg.wallet_id].last_entry_at for leg in legs if not leg.is_system)
@@ -232,14 +233,8 @@ class Book:
         return operation
 
     def _change(self, operation: OperationRecord) -> None:
-        """Let an operation of an earlier round, or of this one, be as it is from now on."""
-        self.related[operation.id] = operation
-        written = self.decision.operations
-        for index, new in enumerate(written):
-            if new.id == operation.id:
-                written[index] = operation
-                return
-        self.decision.changed[operation.id] = operation
+        """Let an operation of an earlier round be as it is from now on."""
+        self.related[operation.id] = self.decision.changed[operation.id] = operation
 
     def _change_parent(self, posting: Posting, *, at: datetime) -> None:
         """Carry over to a hold, or to a transfer, what a posting did to it."""
