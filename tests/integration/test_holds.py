@@ -1,6 +1,5 @@
 """Holds past their time, as rounds of the ledger find them: in any number."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -8,21 +7,11 @@ import pytest
 from tests.support.due import assert_books_hold
 from tests.support.factories import Pair
 from tests.support.observer import Observer
-from tests.support.postings import pays
+from tests.support.postings import holds, pays
 from wallet.core.errors import BusyError
-from wallet.models import OperationKind
-from wallet.services.ledger import Ledger, Leg, Posting
+from wallet.services.ledger import Ledger
 from wallet.services.ledger.journal import ENDED_MAX
 from wallet.services.worker import Found
-
-
-def holds(pair: Pair, amount_minor: int = 1) -> Posting:
-    """Make the posting in which Ada's money is held for Bob."""
-    return replace(
-        pays(pair, amount_minor),
-        kind=OperationKind.HOLD,
-        legs=(Leg(pair.source_id, 0, held_change_minor=amount_minor), Leg(pair.target_id, 0)),
-    )
 
 
 async def let_all_pass(observer: Observer, wallet_id: UUID) -> None:

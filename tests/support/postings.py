@@ -1,6 +1,7 @@
 """Postings as the services make them, for tests that hand them to the ledger themselves."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from tests.support.factories import Pair
@@ -72,6 +73,21 @@ def pays(pair: Pair, amount_minor: int = 100, *, key: str | None = None) -> Post
 def pays_back(pair: Pair, amount_minor: int = 100, *, key: str | None = None) -> Posting:
     """Make the posting in which Bob pays Ada."""
     return make_payment(pair.bob.user_id, pair.target_id, pair.source_id, amount_minor, key=key)
+
+
+def holds(pair: Pair, amount_minor: int = 1) -> Posting:
+    """Make the posting in which Ada's money is held for Bob."""
+    return replace(
+        pays(pair, amount_minor),
+        kind=OperationKind.HOLD,
+        legs=(Leg(pair.source_id, 0, held_change_minor=amount_minor), Leg(pair.target_id, 0)),
+    )
+
+
+def pays_later(pair: Pair, amount_minor: int = 1) -> Posting:
+    """Make the posting of a payment of Ada's to Bob that waits until tomorrow."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    return replace(pays(pair, amount_minor), scheduled_for=tomorrow)
 
 
 def ask_again(posting: Posting) -> Posting:

@@ -64,12 +64,12 @@ class Worker:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT_S)
 
-    def stop(self) -> int | None:
-        """End it by SIGTERM, and by force where it does not follow; return its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
+        """End it by a signal, and by force where it does not follow; return its exit code."""
         if self._process is None:
             return None
         if self.is_running():
-            self._process.terminate()
+            self._process.send_signal(number)
             try:
                 self._process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
