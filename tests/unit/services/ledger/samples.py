@@ -9,7 +9,15 @@ from uuid import UUID
 
 from wallet.core.ids import world_wallet_id
 from wallet.models import OperationKind, WalletStatus
-from wallet.services.ledger import Leg, Posting, WalletRecord
+from wallet.services.ledger import (
+    Conversion,
+    Leg,
+    OperationRecord,
+    Posting,
+    WalletRecord,
+    exchange_legs,
+)
+from wallet.services.ledger.records import QuoteRecord
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -129,6 +137,112 @@ def make_withdrawal(
         currency=currency,
         legs=(Leg(wallet.id, -amount_minor), Leg(world_id, amount_minor, is_system=True)),
         idempotency_key=key,
+    )
+
+
+def make_hold(
+    source: WalletRecord,
+    target: WalletRecord,
+    amount_minor: int,
+    *,
+    key: str | None = None,
+    expires_at: datetime | None = None,
+) -> Posting:
+    """Make the posting of a hold by the owner of *source*."""
+    return replace(
+        make_transfer(
+            source,
+            target,
+            amount_minor,
+            currency=source.currency,
+            actor_id=source.owner_id,
+            key=key,
+        ),
+        kind=OperationKind.HOLD,
+        legs=(Leg(source.id, 0, held_change_minor=amount_minor), Leg(target.id, 0)),
+        expires_at=expires_at,
+    )
+
+
+def make_following(
+    parent: OperationRecord,
+    kind: OperationKind,
+    amount_minor: int | None,
+    owner_id: UUID,
+    *,
+    key: str | None = None,
+) -> Posting:
+    """
+    Make the posting of what follows *parent*, by *owner_id*.
+
+    A CAPTURE or VOID is of a hold, by the owner of its target; a VOID of a
+    scheduled transfer, by the owner of its source; a REVERSAL of what was
+    paid, by the owner of its target. *amount_minor* None is all of it.
+    """
+    assert parent.source_id is not None
+    assert parent.target_id is not None
+    source_id, target_id, own_id = parent.source_id, parent.target_id, parent.target_id
+    legs: tuple[Leg, ...] = (Leg(source_id, 0), Leg(target_id, 0))
+    if kind is OperationKind.REVERSAL:
+        source_id, target_id, legs = target_id, source_id, legs[::-1]
+    elif parent.scheduled_for is not None:
+        own_id, legs = source_id, legs[:1]
+    is_reversal = kind is OperationKind.REVERSAL
+    return _posting(
+        kind,
+        actor_id=owner_id,
+        owner_id=owner_id,
+        wallet_id=own_id,
+        source_id=source_id,
+        target_id=target_id,
+        amount_minor=amount_minor or (0 if is_reversal else parent.amount_minor),
+        currency=parent.received_currency if is_reversal else parent.currency,
+        legs=legs,
+        parent_id=parent.id,
+        takes_rest=is_reversal and amount_minor is None,
+        idempotency_key=key,
+    )
+
+
+def make_carrying_out(scheduled: OperationRecord) -> Posting:
+    """Make the posting with which a worker carries a scheduled transfer out."""
+    assert scheduled.source_id is not None
+    assert scheduled.target_id is not None
+    return Posting(
+        operation_id=scheduled.id,
+        kind=OperationKind.TRANSFER,
+        actor_id=scheduled.actor_id,
+        wallet_id=scheduled.source_id,
+        owner_id=None,
+        source_id=scheduled.source_id,
+        target_id=scheduled.target_id,
+        amount_minor=scheduled.amount_minor,
+        currency=scheduled.currency,
+        legs=(
+            Leg(scheduled.source_id, -scheduled.amount_minor),
+            Leg(scheduled.target_id, scheduled.amount_minor),
+        ),
+        carries_out_id=scheduled.id,
+    )
+
+
+def make_conversion(payment: Posting, quote: QuoteRecord) -> Posting:
+    """Return a transfer of a quote's amount, of which the target gets what the quote says."""
+    conversion = Conversion(
+        amount_minor=quote.target_amount_minor,
+        currency=quote.target_currency,
+        rate=quote.rate,
+        quote_id=quote.id,
+    )
+    source, target = payment.legs
+    return replace(
+        payment,
+        conversion=conversion,
+        legs=(
+            source,
+            replace(target, amount_minor=conversion.amount_minor),
+            *exchange_legs(quote.amount_minor, quote.currency, conversion),
+        ),
     )
 
 
