@@ -82,7 +82,10 @@ def worker(once: bool) -> None:  # noqa: FBT001
     """
     End holds and carry out scheduled transfers when their time comes.
 
-    As many may run as you like. SIGTERM ends it after what it has begun.
+    Run at least one beside the API. As many may run as you like: each thing is
+    done once. It may be away for a while: holds are over at their time all the
+    same, and transfers that fell due are carried out when it is back, in the
+    order of their times. SIGTERM ends it after what it has begun.
     """
     from wallet.worker import run
 

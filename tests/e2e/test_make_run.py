@@ -108,6 +108,10 @@ class MakeRun:
         return f"DEV_FOLDER={self.folder}".encode() in variables
 
 
+def _is_worker(pid: int) -> bool:
+    return b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Iterator[MakeRun]:
     """`make run`, not started yet."""
@@ -143,6 +147,20 @@ class TestMakeRun:
         make_run.end(signal.SIGKILL)
 
         wait_for(lambda: make_run.find_processes() == [])
+
+    def test_does_what_is_due(self, make_run: MakeRun) -> None:
+        """A worker runs beside the server; that it ends by itself is an error, and ends all."""
+        make_run.start_until_ready()
+        wait_for(lambda: "worker started" in make_run.log.read_text())
+        (worker,) = [pid for pid in make_run.find_processes() if _is_worker(pid)]
+
+        os.kill(worker, signal.SIGKILL)
+
+        assert make_run.wait() != 0
+        said = make_run.log.read_text()
+        assert "wallet dev: The worker ended by itself (by SIGKILL)" in said
+        assert "Traceback" not in said
+        assert make_run.find_processes() == []
 
     def test_refuses_taken_port(self, make_run: MakeRun) -> None:
         """A taken port is one clear sentence and a bad exit code."""

@@ -2,7 +2,8 @@
 `wallet dev`: everything that the service needs, and the service, in one command.
 
 It starts PostgreSQL and Redis (or uses those of DATABASE_URL and REDIS_URL),
-migrates, serves, and waits. Whatever ends it, what it started ends before it.
+migrates, serves, works beside that, and waits. Whatever ends it, what it
+started ends before it.
 """
 
 import os
@@ -96,20 +97,26 @@ def _migrate(environment: Mapping[str, str], signals: StopSignals) -> None:
 
 
 def _serve(options: Options, environment: Mapping[str, str], signals: StopSignals) -> None:
-    """Serve until asked to stop, or until the server ends by itself, which is an error."""
-    _say("Starting the server …")
-    with _wallet("serve", environment) as serve:
+    """Serve and work until asked to stop, or until one of both ends by itself: an error."""
+    _say("Starting the server and the worker …")
+    with _wallet("serve", environment) as server, _wallet("worker", environment) as worker:
+        children = {"server": server, "worker": worker}
+
+        def ended() -> list[str]:
+            return [name for name, child in children.items() if child.exit_code is not None]
+
         ready = signals.wait_until(
-            lambda: serve.exit_code is not None or _is_ready(options), wait_s=_READY_WAIT_S
+            lambda: bool(ended()) or _is_ready(options), wait_s=_READY_WAIT_S
         )
         if not ready:
             raise ServerError(f"The server was not ready within {_READY_WAIT_S:.0f} s.")
-        if serve.exit_code is None:
+        if not ended():
             _say(_describe_run(options))
-            signals.wait_until(lambda: serve.exit_code is not None)
-        signals.check()  # a signal may have reached the two of us
+            signals.wait_until(lambda: bool(ended()))
+        signals.check()  # a signal may have reached all of us
+        name, *_ = ended()
         raise ServerError(
-            f"The server ended by itself ({_describe(serve.exit_code)}); "
+            f"The {name} ended by itself ({_describe(children[name].exit_code)}); "
             "the lines above may say why."
         )
 

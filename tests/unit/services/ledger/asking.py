@@ -173,9 +173,9 @@ class Asking(RuleBasedStateMachine):
     def pick_quote(self, pick: int, amount: int, received: int, minutes: int) -> QuoteRecord:
         """Return a quote that there is already, or one that is new."""
         quotes = list(self.memory.quotes.values())
-        if quotes and pick % 3 == 0:
-            return quotes[pick % len(quotes)]
-        currency, target_currency = ("EUR", "JPY") if pick % 2 else ("JPY", "EUR")
+        if quotes and pick % 2:
+            return quotes[-1 - pick // 2 % min(len(quotes), 2)]
+        currency, target_currency = ("EUR", "JPY") if pick % 4 else ("JPY", "EUR")
         quote = QuoteRecord(
             id=next_id(),
             user_id=ADA,

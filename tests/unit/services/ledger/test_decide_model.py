@@ -39,6 +39,7 @@ class Money(Asking):
 
     @initialize(
         overdrafts=st.lists(st.sampled_from([0, 0, 30]), min_size=5, max_size=5),
+        balances=st.lists(st.sampled_from([0, 50, 300]), min_size=5, max_size=5),
         limits=st.lists(
             st.sampled_from([(None, None), (None, None), (40, None), (None, 90), (40, 90)]),
             min_size=5,
@@ -46,18 +47,23 @@ class Money(Asking):
         ),
     )
     def open_wallets(
-        self, overdrafts: list[int], limits: list[tuple[int | None, int | None]]
+        self,
+        overdrafts: list[int],
+        balances: list[int],
+        limits: list[tuple[int | None, int | None]],
     ) -> None:
-        """Three wallets in euro and two in yen, of two owners; some have limits."""
+        """Three wallets in euro and two in yen, of two owners; some have money, or limits."""
         currencies, owners = ["EUR", "EUR", "EUR", "JPY", "JPY"], [ADA, BOB, ADA, BOB, ADA]
-        for currency, owner_id, overdraft, limit in zip(
-            currencies, owners, overdrafts, limits, strict=True
+        for currency, owner_id, overdraft, balance, limit in zip(
+            currencies, owners, overdrafts, balances, limits, strict=True
         ):
             wallet = make_wallet(owner_id, currency=currency, overdraft_minor=overdraft)
             self.memory.wallets[wallet.id] = wallet
             if limit != (None, None):
                 self.memory.limits[wallet.id] = limit
             self.model.accounts[wallet.id] = Account(overdraft, *limit)
+            if balance:
+                self.topup(len(self.memory.wallets) - 1, balance)
 
     # -- what people ask -------------------------------------------------------------------
 
