@@ -213,6 +213,7 @@ class TestParse:
             (packed(packed(TWO_DAYS[1])), "neither XML nor CSV"),
             (packed(b"Date,USD,\n2026-10-30,1.1x,\n"), "Line 2, 2026-10-30, USD"),
         ],
+        ids=lambda value: value if isinstance(value, str) else "data",
     )
     def test_bad_zip(self, data: bytes, said: str) -> None:
         """A zip holds one file, and that is none in turn."""

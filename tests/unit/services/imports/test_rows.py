@@ -18,7 +18,7 @@ from wallet.services.imports.rows import Refusal, explain, read_row
 from wallet.services.ledger import Posting, WalletNotFoundError
 
 OPERATOR = Actor(new_id(), "operator@example.com", Role.OPERATOR, datetime.now(UTC), new_id())
-ADA, BOB = new_id(), new_id()
+ADA, BOB = (UUID(f"01a2043d-3c8b-7d21-9c54-00000000000{digit}") for digit in "ab")
 TOPUP: dict[str, object] = {
     "kind": "topup",
     "wallet": to_global_id("Wallet", ADA),

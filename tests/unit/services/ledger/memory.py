@@ -117,7 +117,6 @@ class Memory:
             outflow_max_minor=at_once,
             outflow_24h_max_minor=within_a_day,
             outflow_24h_minor=-sum(entry.amount_minor for entry in outflows),
-            oldest_outflow_at=min((entry.created_at for entry in outflows), default=None),
         )
 
     def _known_of(self, operation: OperationRecord) -> KnownOperation:
