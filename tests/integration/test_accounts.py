@@ -77,7 +77,7 @@ class TestSignup:
         }
         assert signed_up.user.email == signed_up.user.email.lower()
         assert signed_up.wallet.owner_id == signed_up.user.id
-        actor = await authenticate(signed_up.session.access_token, secret_key=settings.secret_key)
+        actor = await authenticate(signed_up.session.access_token, keys=settings.keys)
         assert actor.user_id == signed_up.user.id
 
     async def test_taken(self, desk: Desk, observer: Observer) -> None:
@@ -122,7 +122,7 @@ class TestLogin:
         logged_in = await desk.login(email.upper())
 
         assert logged_in.user.id == signed_up.user.id
-        actor = await authenticate(logged_in.session.access_token, secret_key=settings.secret_key)
+        actor = await authenticate(logged_in.session.access_token, keys=settings.keys)
         assert actor.user_id == signed_up.user.id
 
     async def test_wrong(self, desk: Desk, observer: Observer) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from tests.support.api import Account, Api
 from tests.support.observer import Observer
-from tests.support.servers import SECRET_KEY
+from tests.support.servers import KEYS
 from wallet.core.ids import new_id, to_global_id
 from wallet.core.tokens import (
     AccessClaims,
@@ -71,6 +71,6 @@ class Guests:
             _SESSION, new_id(), family_id, user_id, hash_refresh_token(refresh_token)
         )
         access_token, _ = issue_access_token(
-            AccessClaims(user_id=user_id, family_id=family_id), secret_key=SECRET_KEY
+            AccessClaims(user_id=user_id, family_id=family_id), keys=KEYS
         )
         return {"accessToken": access_token, "refreshToken": refresh_token}

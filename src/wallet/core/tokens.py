@@ -4,11 +4,15 @@ Access tokens (JWT, RFC 7519, HS256) and refresh tokens (random, stored hashed).
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
+
+from wallet.core.keys import Keys
 
 ACCESS_TOKEN_TTL_S = 15 * 60
 REFRESH_TOKEN_TTL_S = 30 * 24 * 60 * 60
@@ -39,7 +43,7 @@ class CheckedToken:
     expires_at_s: int
 
 
-def issue_access_token(claims: AccessClaims, *, secret_key: str) -> tuple[str, datetime]:
+def issue_access_token(claims: AccessClaims, *, keys: Keys) -> tuple[str, datetime]:
     """Sign an access token; return it with the instant at which it expires."""
     now = datetime.now(UTC).replace(microsecond=0)
     expires_at = now + timedelta(seconds=ACCESS_TOKEN_TTL_S)
@@ -51,15 +55,19 @@ def issue_access_token(claims: AccessClaims, *, secret_key: str) -> tuple[str, d
             "iat": now,
             "exp": expires_at,
         },
-        secret_key,
+        keys.current,
         algorithm=_ALGORITHM,
+        headers={"kid": keys.current_id},
     )
     return token, expires_at
 
 
-def read_access_token(token: str, *, secret_key: str) -> CheckedToken:
+def read_access_token(token: str, *, keys: Keys) -> CheckedToken:
     """
     Check an access token's signature, issuer and expiry, and read it.
+
+    The key that it names has to be one of *keys*; one that names none, as they
+    once did, may be signed with any of them.
 
     Raises:
         InvalidTokenError: The token is malformed, tampered with, expired or not ours.
@@ -67,18 +75,35 @@ def read_access_token(token: str, *, secret_key: str) -> CheckedToken:
     if len(token) > _ACCESS_TOKEN_LENGTH_MAX:
         raise InvalidTokenError
     try:
-        payload = jwt.decode(
-            token,
-            secret_key,
-            algorithms=[_ALGORITHM],
-            issuer=_ISSUER,
-            # The clock that signed may be ahead of this one; only the expiry counts.
-            options={"require": ["iss", "sub", "sid", "iat", "exp"], "verify_iat": False},
-        )
+        payload = _decode(token, keys)
         claims = AccessClaims(user_id=UUID(payload["sub"]), family_id=UUID(payload["sid"]))
         return CheckedToken(claims, expires_at_s=int(payload["exp"]))
     except (jwt.InvalidTokenError, ValueError, AttributeError, TypeError) as error:
         raise InvalidTokenError from error
+
+
+def _decode(token: str, keys: Keys) -> dict[str, Any]:
+    key_id = jwt.get_unverified_header(token).get("kid")
+    if key_id is not None:
+        key = keys.find(key_id)
+        if key is None:
+            raise InvalidTokenError
+        return _verify(token, key)
+    for key in keys:
+        with suppress(jwt.InvalidSignatureError):
+            return _verify(token, key)
+    raise InvalidTokenError
+
+
+def _verify(token: str, key: str) -> dict[str, Any]:
+    return jwt.decode(
+        token,
+        key,
+        algorithms=[_ALGORITHM],
+        issuer=_ISSUER,
+        # The clock that signed may be ahead of this one; only the expiry counts.
+        options={"require": ["iss", "sub", "sid", "iat", "exp"], "verify_iat": False},
+    )
 
 
 def new_refresh_token() -> str:

@@ -60,7 +60,7 @@ async def refresh_session(
     """Give a session its next tokens."""
     services = info.context.services
     session = await sessions.refresh_session(
-        input.refresh_token, secret_key=services.settings.secret_key, memory=services.memory
+        input.refresh_token, keys=services.settings.keys, memory=services.memory
     )
     return RefreshSessionPayload(session=Session.of(session))
 

@@ -70,7 +70,7 @@ class Context:
                 # 0.7 ms become 5 µs: no signature to check, no query.
                 self.actor = self.services.memory.find(self.access_token) or await authenticate(
                     self.access_token,
-                    secret_key=self.services.settings.secret_key,
+                    keys=self.services.settings.keys,
                     memory=self.services.memory,
                 )
                 note(actor=str(self.actor.user_id))

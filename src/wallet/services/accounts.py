@@ -109,7 +109,7 @@ async def signup(
         wallet = await open_in_transaction(
             connection, ledger, user_id=user.id, currency=currency, kind=OperationKind.SIGNUP
         )
-        session = await open_session(connection, user.id, secret_key=settings.secret_key)
+        session = await open_session(connection, user.id, keys=settings.keys)
         return SignedUp(user, wallet, session)
 
     signed_up = await run_transaction(sign_up)
@@ -141,7 +141,7 @@ async def login(
         raise InvalidCredentialsError
     user_id = user.id
     session = await run_transaction(
-        lambda connection: open_session(connection, user_id, secret_key=settings.secret_key)
+        lambda connection: open_session(connection, user_id, keys=settings.keys)
     )
     log.info("login", user=str(user.id))
     return LoggedIn(user, session)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from wallet.core.errors import SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import new_id
+from wallet.core.keys import Keys
 from wallet.core.logging import get_logger
 from wallet.core.tokens import (
     REFRESH_TOKEN_TTL_S,
@@ -90,7 +91,7 @@ class IssuedSession:
 
 
 async def open_session(
-    connection: Connection, user_id: UUID, *, secret_key: str, family_id: UUID | None = None
+    connection: Connection, user_id: UUID, *, keys: Keys, family_id: UUID | None = None
 ) -> IssuedSession:
     """Open a session for *user_id*, or give its next token to the family *family_id*."""
     family_id = family_id or new_id()
@@ -100,13 +101,13 @@ async def open_session(
         [new_id(), family_id, user_id, hash_refresh_token(refresh_token), REFRESH_TOKEN_TTL_S],
     )
     access_token, expires_at = issue_access_token(
-        AccessClaims(user_id=user_id, family_id=family_id), secret_key=secret_key
+        AccessClaims(user_id=user_id, family_id=family_id), keys=keys
     )
     return IssuedSession(access_token, refresh_token, expires_at)
 
 
 async def refresh_session(
-    refresh_token: str, *, secret_key: str, memory: TokenMemory | None = None
+    refresh_token: str, *, keys: Keys, memory: TokenMemory | None = None
 ) -> IssuedSession:
     """
     Exchange a refresh token for the next one and a new access token.
@@ -128,7 +129,7 @@ async def refresh_session(
                 log.warning("refresh token reused", sessions_ended=ended)
             return known[0]["family_id"] if known else None
         return await open_session(
-            connection, rows[0]["user_id"], secret_key=secret_key, family_id=rows[0]["family_id"]
+            connection, rows[0]["user_id"], keys=keys, family_id=rows[0]["family_id"]
         )
 
     exchanged = await run_transaction(exchange)
@@ -141,7 +142,7 @@ async def refresh_session(
 
 
 async def authenticate(
-    access_token: str, *, secret_key: str, memory: TokenMemory | None = None
+    access_token: str, *, keys: Keys, memory: TokenMemory | None = None
 ) -> Actor:
     """
     Return who *access_token* speaks for, as long as its session lives.
@@ -153,7 +154,7 @@ async def authenticate(
         UnauthenticatedError: The token is not valid, or its session has ended.
     """
     try:
-        token = read_access_token(access_token, secret_key=secret_key)
+        token = read_access_token(access_token, keys=keys)
     except InvalidTokenError:
         raise UnauthenticatedError from None
     mark = memory.mark() if memory is not None else 0
