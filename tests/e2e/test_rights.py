@@ -19,7 +19,9 @@ from tests.e2e.test_bad_pages import cursor_of, uuid_of
 from tests.support.api import (
     CANCEL_TRANSFER,
     CAPTURE_HOLD,
+    CHANGE_PASSWORD,
     CREATE_QUOTE,
+    END_SESSION,
     EXCHANGE_RATE,
     HOLD,
     LOGIN,
@@ -29,6 +31,7 @@ from tests.support.api import (
     PASSWORD,
     REFRESH,
     REVERSE,
+    SESSIONS,
     SIGNUP,
     STATEMENT,
     TOPUP,
@@ -89,6 +92,7 @@ class Things:
     held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     also_held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     quote: str = field(default_factory=lambda: to_global_id("Quote", new_id()))
+    session: str = field(default_factory=lambda: to_global_id("Session", new_id()))
 
     @property
     def all(self) -> list[str]:
@@ -136,6 +140,9 @@ TRIES: dict[str, list[Try]] = {
         Try("failed", OPERATION, lambda theirs, _: {"id": theirs.failed}),
         Try("scheduled", OPERATION, lambda theirs, _: {"id": theirs.scheduled}),
         Try("hold", OPERATION, lambda theirs, _: {"id": theirs.held_for}),
+    ],
+    "endSession": [
+        Try("session", END_SESSION, lambda theirs, _: {"input": {"sessionId": theirs.session}})
     ],
     "hold": [
         Try(
@@ -244,6 +251,7 @@ OTHERS: dict[str, str] = {
     "login": "test_login_tells_nothing",
     "refreshSession": "test_refresh_tells_nothing",
     "logout": "test_logout_ends_nobody_elses_sessions",
+    "changePassword": "test_changes_no_password_but_ones_own",
     "openWallet": "test_opens_wallets_for_oneself",
     "exchangeRate": "test_rates_are_for_who_is_signed_in",
     "createQuote": "test_makes_quotes_for_oneself",
@@ -278,8 +286,10 @@ async def stranger(guests: Guests) -> Account:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def things(owner: Account, payee: Account, rates: None) -> Things:
+async def things(owner: Account, payee: Account, rates: None, guests: Guests) -> Things:
     """What the owner has."""
+    elsewhere = guests.api.signed_in((await guests.open_session(owner))["accessToken"])
+    session, *_ = (await elsewhere.run(SESSIONS))["sessions"]
     other = (await owner.api.open_wallet(label="Savings"))["wallet"]["id"]
     paid = await owner.api.transfer(
         owner.wallet_id, payee.wallet_id, "7.50", description="the rent", metadata={"flat": 3}
@@ -304,6 +314,7 @@ async def things(owner: Account, payee: Account, rates: None) -> Things:
         held_for=holds[0]["done"]["id"],
         also_held_for=holds[1]["done"]["id"],
         quote=(await owner.api.create_quote("1.00", "USD"))["quote"]["id"],
+        session=session["id"],
     )
 
 
@@ -498,6 +509,21 @@ class TestFieldsWithoutId:
         assert ended["sessionsEnded"] == 1
         assert anonymous["__typename"] == "SessionExpired"
         assert (await owner.api.run("{ viewer { id } }"))["id"] == owner.user_id
+
+    async def test_changes_no_password_but_ones_own(
+        self, stranger: Account, ada: Account, api: Api, observer: Observer
+    ) -> None:
+        """Another's password changes nothing of theirs; without signing in, nothing changes."""
+        input_ = {"currentPassword": PASSWORD, "newPassword": "another password"}
+        body = {"query": CHANGE_PASSWORD, "variables": {"input": input_}}
+        async with observer.nothing_changes():
+            mine = await stranger.api.send(body)
+            anonymous = await api.send(body)
+
+        assert refused(mine) == ("InvalidCredentials", None)
+        assert error_code(anonymous) == "UNAUTHENTICATED"
+        login = await api.run(LOGIN, input={"email": ada.email, "password": PASSWORD})
+        assert login["user"]["id"] == ada.user_id
 
     async def test_opens_wallets_for_oneself(
         self, stranger: Account, owner: Account, api: Api, observer: Observer

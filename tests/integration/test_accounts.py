@@ -16,12 +16,14 @@ from wallet.services.accounts import (
     normalise_email,
     signup,
 )
+from wallet.services.actors import Visitor
 from wallet.services.database import fetch
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
 
 PASSWORD = "correct horse battery staple"
+VISITOR = Visitor(address="203.0.113.7", user_agent="tests")
 
 
 class Desk:
@@ -43,13 +45,13 @@ class Desk:
             email=email,
             password=password,
             currency=currency,
-            address="203.0.113.7",
+            visitor=VISITOR,
         )
 
     async def login(self, email: str, *, password: str = PASSWORD) -> LoggedIn:
         """Log in."""
         return await login(
-            self._limiter, self._settings, email=email, password=password, address="203.0.113.7"
+            self._limiter, self._settings, email=email, password=password, visitor=VISITOR
         )
 
 

@@ -17,6 +17,7 @@ from wallet.services.sessions import (
     IssuedSession,
     authenticate,
     end_sessions,
+    list_sessions,
     open_session,
     refresh_session,
 )
@@ -74,6 +75,31 @@ class TestOpenSession:
         assert rows[0]["user_id"] == actor.user_id
         assert rows[0]["family_id"] != actor.family_id
         assert rows[0]["lasts"].days == 30
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            (None, None),
+            ("", None),
+            ("\x00\u202e\ud800 ", None),
+            ("Phone\x00 1", "Phone 1"),
+            ("x" * 10_000, "x" * 200),
+        ],
+        ids=ascii,
+    )
+    async def test_keeps_the_name_of_the_client(
+        self, sent: str | None, stored: str | None, factory: Factory
+    ) -> None:
+        """As much of it as can be shown, and for as long as the session is refreshed."""
+        actor = await factory.create_actor()
+        session = await run_transaction(
+            lambda connection: open_session(connection, actor.user_id, keys=KEYS, user_agent=sent)
+        )
+        await refresh(session)
+
+        listed, _ = await list_sessions(actor.user_id, first_id=None)
+
+        assert listed.user_agent == stored
 
 
 class TestAuthenticate:

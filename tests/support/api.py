@@ -37,6 +37,20 @@ LOGOUT = f"""
 mutation Logout($input: LogoutInput!) {{ logout(input: $input) {{
     __typename {_ERROR} ... on LogoutPayload {{ sessionsEnded }} }} }}
 """
+END_SESSION = f"""
+mutation EndSession($input: EndSessionInput!) {{ endSession(input: $input) {{
+    __typename {_ERROR} ... on NotFound {{ field }}
+    ... on EndSessionPayload {{ sessionId }} }} }}
+"""
+CHANGE_PASSWORD = f"""
+mutation ChangePassword($input: ChangePasswordInput!) {{ changePassword(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on RateLimited {{ retryAfterSeconds }}
+    ... on ChangePasswordPayload {{ sessionsEnded }} }} }}
+"""
+SESSIONS = """
+{ viewer { sessions { id createdAt lastUsedAt expiresAt userAgent current } } }
+"""
 OPEN_WALLET = f"""
 mutation OpenWallet($input: OpenWalletInput!) {{ openWallet(input: $input) {{ __typename {_ERROR}
     ... on OpenWalletPayload {{ wallet {{ {_WALLET} }} }} ... on InvalidInput {{ field }} }} }}

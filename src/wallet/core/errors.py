@@ -79,12 +79,12 @@ class EmailTakenError(WalletError):
 
 
 class InvalidCredentialsError(WalletError):
-    """Raised at login when the address is unknown or the password is wrong: never told apart."""
+    """Raised when the address is unknown or the password is wrong: at login never told apart."""
 
     code = ErrorCode.INVALID_CREDENTIALS
 
-    def __init__(self) -> None:
-        super().__init__("The e-mail address or the password is wrong.")
+    def __init__(self, message: str = "The e-mail address or the password is wrong.") -> None:
+        super().__init__(message)
 
 
 class SessionExpiredError(WalletError):

@@ -49,6 +49,7 @@ class Session(Model):
     expires_at: Field[datetime] = fields.DatetimeField()
     used_at: Field[datetime | None] = fields.DatetimeField(null=True)
     ended_at: Field[datetime | None] = fields.DatetimeField(null=True)
+    user_agent: Field[str | None] = fields.CharField(max_length=200, null=True)
 
     class Meta:
         table = "sessions"

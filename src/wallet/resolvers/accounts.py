@@ -29,7 +29,7 @@ async def signup(info: Info, input: SignupInput) -> SignupResult:  # noqa: A002
         email=input.email,
         password=input.password,
         currency=input.currency,
-        address=info.context.address,
+        visitor=info.context.visitor,
     )
     return SignupPayload(
         user=User.of(signed_up.user.id, signed_up.user),
@@ -46,7 +46,7 @@ async def login(info: Info, input: LoginInput) -> LoginResult:  # noqa: A002
         services.settings,
         email=input.email,
         password=input.password,
-        address=info.context.address,
+        visitor=info.context.visitor,
     )
     return LoginPayload(
         user=User.of(logged_in.user.id, logged_in.user), session=Session.of(logged_in.session)

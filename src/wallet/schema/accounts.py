@@ -12,8 +12,9 @@ from wallet.schema.nodes import Node
 from wallet.schema.optional import given
 from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
 from wallet.schema.scalars import CurrencyCode
+from wallet.schema.sessions import OpenSession
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
-from wallet.services.sessions import IssuedSession
+from wallet.services.sessions import SESSIONS_LISTED_MAX, IssuedSession, list_sessions
 from wallet.services.wallets import list_wallets
 
 
@@ -66,6 +67,19 @@ class User(Node):
         )
         info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         return WalletConnection.of(self.user_id, await list_wallets(self.user_id), page)
+
+    @strawberry.field(
+        description=(
+            "The user's sessions, at most 100: the one that asks, then the last used first."
+        )
+    )
+    async def sessions(self, info: Info) -> list[OpenSession]:
+        """List where the user is signed in."""
+        info.context.charge(SESSIONS_LISTED_MAX)
+        actor = await info.context.find_actor()
+        current_id = actor.family_id if actor else None
+        found = await list_sessions(self.user_id, first_id=current_id)
+        return [OpenSession.of(record, current_id) for record in found]
 
 
 @strawberry.type(

@@ -1,6 +1,7 @@
 """What a resolver knows of its request."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import strawberry
@@ -8,7 +9,7 @@ import strawberry
 from wallet.core.errors import TooComplexError, UnauthenticatedError
 from wallet.core.logging import note
 from wallet.core.settings import Settings
-from wallet.services.actors import Actor
+from wallet.services.actors import Actor, Visitor
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
@@ -36,6 +37,7 @@ class Context:
     Attributes:
         access_token: As it was sent; None when there was none.
         address: Whom the request comes from, for the rate limits; see ``address_of``.
+        sent: The headers of the request, by their names in lower case.
         actor: The signed-in user, once somebody asked for it.
         rows_left: How many rows the request may still read.
         headers: What the answer's headers say beside what they always say.
@@ -44,6 +46,7 @@ class Context:
     services: Services
     access_token: str | None
     address: str
+    sent: Mapping[bytes, bytes] = field(default_factory=dict)
     actor: Actor | None = None
     rows_left: int = ROWS_MAX
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -87,6 +90,15 @@ class Context:
         if actor is None:
             raise UnauthenticatedError
         return actor
+
+    @property
+    def visitor(self) -> Visitor:
+        """Who asks, before it is known who that is."""
+        user_agent = self.sent.get(b"user-agent")
+        return Visitor(
+            address=self.address,
+            user_agent=user_agent.decode("latin-1") if user_agent else None,
+        )
 
     def charge(self, rows: int) -> None:
         """

@@ -30,6 +30,7 @@ from wallet.schema.errors import (
     WalletUnavailable,
 )
 from wallet.schema.quotes import CreateQuotePayload
+from wallet.schema.sessions import ChangePasswordPayload, EndSessionPayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[
@@ -47,6 +48,14 @@ RefreshSessionResult = Annotated[
 LogoutResult = Annotated[
     LogoutPayload | SessionExpired,
     strawberry.union("LogoutResult", description="What became of a logout."),
+]
+EndSessionResult = Annotated[
+    EndSessionPayload | NotFound,
+    strawberry.union("EndSessionResult", description="What became of the end of a session."),
+]
+ChangePasswordResult = Annotated[
+    ChangePasswordPayload | InvalidInput | InvalidCredentials | RateLimited,
+    strawberry.union("ChangePasswordResult", description="What became of a change of password."),
 ]
 OpenWalletResult = Annotated[
     OpenWalletPayload | InvalidInput | LimitExceeded | IdempotencyConflict,

@@ -3,7 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, queries, quotes, transfers
+from wallet.resolvers import accounts, holds, queries, quotes, sessions, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -14,7 +14,9 @@ from wallet.schema.quotes import ExchangeRate, Quote
 from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
+    ChangePasswordResult,
     CreateQuoteResult,
+    EndSessionResult,
     HoldResult,
     LoginResult,
     LogoutResult,
@@ -82,6 +84,13 @@ class Mutation:
     )
     logout: LogoutResult = strawberry.mutation(
         resolver=accounts.logout, description="Ends this session, or all of the viewer's."
+    )
+    end_session: EndSessionResult = strawberry.mutation(
+        resolver=sessions.end_session, description="End one of the viewer's sessions."
+    )
+    change_password: ChangePasswordResult = strawberry.mutation(
+        resolver=sessions.change_password,
+        description="Replace the viewer's password; all its sessions end but this one.",
     )
     open_wallet: OpenWalletResult = strawberry.mutation(
         resolver=transfers.open_wallet, description="Open a further wallet."

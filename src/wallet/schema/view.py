@@ -151,6 +151,7 @@ class GraphQLView:
             services=self._services,
             access_token=_read_bearer_token(headers.get(b"authorization")),
             address=address_of(client[0]) if client else "",
+            sent=headers,
         )
 
 

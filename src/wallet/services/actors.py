@@ -1,4 +1,4 @@
-"""Who asks: what services know of the person behind a request."""
+"""Who asks: what services know of whoever is behind a request."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,3 +26,17 @@ class Actor:
     def is_operator(self) -> bool:
         """Whether the role allows more than one's own wallets."""
         return self.role is Role.OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """
+    Somebody who is not signed in yet.
+
+    Attributes:
+        address: Where the request comes from.
+        user_agent: What the client calls itself; None when it does not say.
+    """
+
+    address: str
+    user_agent: str | None = None
