@@ -21,6 +21,7 @@ from tests.support.api import (
     CAPTURE_HOLD,
     CHANGE_PASSWORD,
     CREATE_QUOTE,
+    CREATE_API_KEY,
     END_SESSION,
     EXCHANGE_RATE,
     HOLD,
@@ -31,6 +32,7 @@ from tests.support.api import (
     PASSWORD,
     REFRESH,
     REVERSE,
+    REVOKE_API_KEY,
     SESSIONS,
     SIGNUP,
     STATEMENT,
@@ -92,6 +94,7 @@ class Things:
     held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     also_held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     quote: str = field(default_factory=lambda: to_global_id("Quote", new_id()))
+    api_key: str = field(default_factory=lambda: to_global_id("ApiKey", new_id()))
     session: str = field(default_factory=lambda: to_global_id("Session", new_id()))
 
     @property
@@ -140,6 +143,9 @@ TRIES: dict[str, list[Try]] = {
         Try("failed", OPERATION, lambda theirs, _: {"id": theirs.failed}),
         Try("scheduled", OPERATION, lambda theirs, _: {"id": theirs.scheduled}),
         Try("hold", OPERATION, lambda theirs, _: {"id": theirs.held_for}),
+    ],
+    "revokeApiKey": [
+        Try("key", REVOKE_API_KEY, lambda theirs, _: {"input": {"apiKeyId": theirs.api_key}})
     ],
     "endSession": [
         Try("session", END_SESSION, lambda theirs, _: {"input": {"sessionId": theirs.session}})
@@ -251,6 +257,7 @@ OTHERS: dict[str, str] = {
     "login": "test_login_tells_nothing",
     "refreshSession": "test_refresh_tells_nothing",
     "logout": "test_logout_ends_nobody_elses_sessions",
+    "createApiKey": "test_makes_no_key_for_who_is_no_operator",
     "changePassword": "test_changes_no_password_but_ones_own",
     "openWallet": "test_opens_wallets_for_oneself",
     "exchangeRate": "test_rates_are_for_who_is_signed_in",
@@ -286,8 +293,11 @@ async def stranger(guests: Guests) -> Account:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def things(owner: Account, payee: Account, rates: None, guests: Guests) -> Things:
-    """What the owner has."""
+async def things(
+    owner: Account, payee: Account, rates: None, guests: Guests, observer: Observer
+) -> Things:
+    """What the owner has, some of it from a time as an operator."""
+    api_key = await make_key_of(owner, observer)
     elsewhere = guests.api.signed_in((await guests.open_session(owner))["accessToken"])
     session, *_ = (await elsewhere.run(SESSIONS))["sessions"]
     other = (await owner.api.open_wallet(label="Savings"))["wallet"]["id"]
@@ -314,8 +324,18 @@ async def things(owner: Account, payee: Account, rates: None, guests: Guests) ->
         held_for=holds[0]["done"]["id"],
         also_held_for=holds[1]["done"]["id"],
         quote=(await owner.api.create_quote("1.00", "USD"))["quote"]["id"],
+        api_key=api_key,
         session=session["id"],
     )
+
+
+async def make_key_of(account: Account, observer: Observer) -> str:
+    """Make an API key for somebody who is an operator just for that; return its id."""
+    role = "UPDATE users SET role = $2 WHERE email = $1"
+    await observer.fetch(role, account.email, "OPERATOR")
+    made = await account.api.run(CREATE_API_KEY, input={"name": "mine", "scopes": ["READ"]})
+    await observer.fetch(role, account.email, "USER")
+    return str(made["apiKey"]["id"])
 
 
 async def send(account: Account, try_: Try, things: Things, *, api: Api | None = None) -> str:
@@ -524,6 +544,19 @@ class TestFieldsWithoutId:
         assert error_code(anonymous) == "UNAUTHENTICATED"
         login = await api.run(LOGIN, input={"email": ada.email, "password": PASSWORD})
         assert login["user"]["id"] == ada.user_id
+
+    async def test_makes_no_key_for_who_is_no_operator(
+        self, stranger: Account, api: Api, observer: Observer
+    ) -> None:
+        """Users have no services."""
+        input_ = {"name": "mine", "scopes": ["READ"]}
+        body = {"query": CREATE_API_KEY, "variables": {"input": input_}}
+        async with observer.nothing_changes():
+            mine = await stranger.api.send(body)
+            anonymous = await api.send(body)
+
+        assert refused(mine) == ("Forbidden", None)
+        assert error_code(anonymous) == "UNAUTHENTICATED"
 
     async def test_opens_wallets_for_oneself(
         self, stranger: Account, owner: Account, api: Api, observer: Observer

@@ -10,7 +10,7 @@ from tests.support.servers import KEYS
 from wallet.core.errors import SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import new_id
 from wallet.core.keys import Keys
-from wallet.core.tokens import AccessClaims, hash_refresh_token, issue_access_token
+from wallet.core.tokens import AccessClaims, hash_token, issue_access_token
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch, run_transaction
 from wallet.services.sessions import (
@@ -69,7 +69,7 @@ class TestOpenSession:
         rows = await fetch(
             "SELECT family_id, user_id, expires_at - created_at AS lasts FROM sessions"
             " WHERE token_hash = $1",
-            hash_refresh_token(session.refresh_token),
+            hash_token(session.refresh_token),
         )
         assert len(rows) == 1
         assert rows[0]["user_id"] == actor.user_id
@@ -205,7 +205,7 @@ class TestRefreshSession:
         await fetch(
             "UPDATE sessions SET created_at = now() - interval '31 days', expires_at = now()"
             " WHERE token_hash = $1 RETURNING id",
-            hash_refresh_token(session.refresh_token),
+            hash_token(session.refresh_token),
         )
         before = await rows_of(actor)
 

@@ -48,6 +48,18 @@ mutation ChangePassword($input: ChangePasswordInput!) {{ changePassword(input: $
     ... on RateLimited {{ retryAfterSeconds }}
     ... on ChangePasswordPayload {{ sessionsEnded }} }} }}
 """
+_API_KEY = "id name prefix scopes createdAt expiresAt lastUsedAt"
+CREATE_API_KEY = f"""
+mutation CreateApiKey($input: CreateApiKeyInput!) {{ createApiKey(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on CreateApiKeyPayload {{ secret apiKey {{ {_API_KEY} }} }} }} }}
+"""
+REVOKE_API_KEY = f"""
+mutation RevokeApiKey($input: RevokeApiKeyInput!) {{ revokeApiKey(input: $input) {{
+    __typename {_ERROR} ... on NotFound {{ field }}
+    ... on RevokeApiKeyPayload {{ apiKey {{ {_API_KEY} }} }} }} }}
+"""
+API_KEYS = f"{{ viewer {{ apiKeys {{ {_API_KEY} }} }} }}"
 SESSIONS = """
 { viewer { sessions { id createdAt lastUsedAt expiresAt userAgent current } } }
 """

@@ -1,5 +1,5 @@
 """
-Access tokens (JWT, RFC 7519, HS256) and refresh tokens (random, stored hashed).
+Access tokens (JWT, RFC 7519, HS256); refresh tokens and API keys (random, stored hashed).
 """
 
 import hashlib
@@ -20,6 +20,9 @@ REFRESH_TOKEN_TTL_S = 30 * 24 * 60 * 60
 _ALGORITHM = "HS256"
 _ISSUER = "wallet"
 _REFRESH_TOKEN_BYTES = 32
+_API_KEY_MARK = "wlt_"
+_API_KEY_BYTES = 32
+_API_KEY_PREFIX_BYTES = 4
 _ACCESS_TOKEN_LENGTH_MAX = 2048
 
 
@@ -111,9 +114,25 @@ def new_refresh_token() -> str:
     return secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
 
 
-def hash_refresh_token(token: str) -> bytes:
+def new_api_key() -> tuple[str, str]:
     """
-    Return what is stored of a refresh token.
+    Make an API key; return it with its prefix, which is no secret.
+
+    ``wlt_1a2b3c4d_…``: what scans code for secrets knows it by its form, and
+    256 random bits follow.
+    """
+    prefix = secrets.token_hex(_API_KEY_PREFIX_BYTES)
+    return f"{_API_KEY_MARK}{prefix}_{secrets.token_hex(_API_KEY_BYTES)}", prefix
+
+
+def is_api_key(token: str) -> bool:
+    """Tell whether a bearer token means to be an API key."""
+    return token.startswith(_API_KEY_MARK)
+
+
+def hash_token(token: str) -> bytes:
+    """
+    Return what is stored of a refresh token, or of an API key.
 
     A plain SHA-256 does: the token has too many random bits to be guessed, so a
     slow hash would protect nothing.

@@ -1,6 +1,6 @@
 """The tables, as Tortoise models: fields, constraints, pure properties."""
 
-from wallet.models.account import Session, User
+from wallet.models.account import ApiKey, Session, User
 from wallet.models.exchange import ExchangeRate, Quote
 from wallet.models.ledger import (
     Entry,
@@ -13,6 +13,7 @@ from wallet.models.ledger import (
 )
 
 __all__ = [
+    "ApiKey",
     "Entry",
     "ExchangeRate",
     "Limit",

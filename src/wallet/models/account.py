@@ -18,6 +18,14 @@ class Role(StrEnum):
     OPERATOR = "OPERATOR"
 
 
+class Scope(StrEnum):
+    """What an API key is good for: queries, top-ups and withdrawals, an operator's other work."""
+
+    READ = "READ"
+    FUND = "FUND"
+    OPERATE = "OPERATE"
+
+
 class User(Model):
     """Somebody who signs in; *email* is stored normalised, so that it is unique without case."""
 
@@ -53,3 +61,30 @@ class Session(Model):
 
     class Meta:
         table = "sessions"
+
+
+class ApiKey(Model):
+    """
+    What an operator's service signs in with; the key itself is stored hashed.
+
+    Attributes:
+        prefix: The public part of the key, by which people know it again.
+        scopes: Their names, with a space between them (as in RFC 6749, section 3.3).
+        last_used_at: To the minute.
+    """
+
+    id: Field[UUID] = fields.UUIDField(primary_key=True, default=new_id)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="api_keys", on_delete=fields.RESTRICT
+    )
+    name: Field[str] = fields.CharField(max_length=100)
+    prefix: Field[str] = fields.CharField(max_length=16)
+    key_hash: Field[bytes] = fields.BinaryField()
+    scopes: Field[str] = fields.CharField(max_length=32)
+    created_at: Field[datetime] = fields.DatetimeField()
+    expires_at: Field[datetime | None] = fields.DatetimeField(null=True)
+    last_used_at: Field[datetime | None] = fields.DatetimeField(null=True)
+    revoked_at: Field[datetime | None] = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "api_keys"

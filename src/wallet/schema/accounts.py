@@ -6,7 +6,9 @@ from uuid import UUID
 
 import strawberry
 
+from wallet.core.errors import ForbiddenError
 from wallet.core.ids import to_global_id
+from wallet.schema.api_keys import ApiKey
 from wallet.schema.context import Info
 from wallet.schema.nodes import Node
 from wallet.schema.optional import given
@@ -14,6 +16,8 @@ from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
 from wallet.schema.scalars import CurrencyCode
 from wallet.schema.sessions import OpenSession
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
+from wallet.services.actors import Actor
+from wallet.services.api_keys import KEYS_MAX, list_api_keys
 from wallet.services.sessions import SESSIONS_LISTED_MAX, IssuedSession, list_sessions
 from wallet.services.wallets import list_wallets
 
@@ -76,10 +80,24 @@ class User(Node):
     async def sessions(self, info: Info) -> list[OpenSession]:
         """List where the user is signed in."""
         info.context.charge(SESSIONS_LISTED_MAX)
-        actor = await info.context.find_actor()
+        actor = await self._check_self(info)
         current_id = actor.family_id if actor else None
         found = await list_sessions(self.user_id, first_id=current_id)
         return [OpenSession.of(record, current_id) for record in found]
+
+    @strawberry.field(description="The keys of the user's services, oldest first; at most 50.")
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        """List the keys that live."""
+        info.context.charge(KEYS_MAX)
+        await self._check_self(info)
+        return [ApiKey.of(record) for record in await list_api_keys(self.user_id)]
+
+    async def _check_self(self, info: Info) -> Actor | None:
+        """Refuse whoever is somebody else, or a key; at signup and login nobody asks yet."""
+        actor = await info.context.find_actor()
+        if actor is not None and actor.user_id != self.user_id:
+            raise ForbiddenError("Only a user itself sees how it signs in.")
+        return actor
 
 
 @strawberry.type(

@@ -10,6 +10,7 @@ from wallet.schema.accounts import (
     RefreshSessionPayload,
     SignupPayload,
 )
+from wallet.schema.api_keys import CreateApiKeyPayload, RevokeApiKeyPayload
 from wallet.schema.errors import (
     Busy,
     CurrencyMismatch,
@@ -56,6 +57,14 @@ EndSessionResult = Annotated[
 ChangePasswordResult = Annotated[
     ChangePasswordPayload | InvalidInput | InvalidCredentials | RateLimited,
     strawberry.union("ChangePasswordResult", description="What became of a change of password."),
+]
+CreateApiKeyResult = Annotated[
+    CreateApiKeyPayload | InvalidInput | LimitExceeded | Forbidden,
+    strawberry.union("CreateApiKeyResult", description="What became of a new key."),
+]
+RevokeApiKeyResult = Annotated[
+    RevokeApiKeyPayload | NotFound | Forbidden,
+    strawberry.union("RevokeApiKeyResult", description="What became of the end of a key."),
 ]
 OpenWalletResult = Annotated[
     OpenWalletPayload | InvalidInput | LimitExceeded | IdempotencyConflict,

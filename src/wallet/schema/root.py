@@ -3,7 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, queries, quotes, sessions, transfers
+from wallet.resolvers import accounts, api_keys, holds, queries, quotes, sessions, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -15,6 +15,7 @@ from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
     ChangePasswordResult,
+    CreateApiKeyResult,
     CreateQuoteResult,
     EndSessionResult,
     HoldResult,
@@ -23,6 +24,7 @@ from wallet.schema.results import (
     OpenWalletResult,
     RefreshSessionResult,
     ReverseResult,
+    RevokeApiKeyResult,
     SignupResult,
     TopupResult,
     TransferResult,
@@ -91,6 +93,13 @@ class Mutation:
     change_password: ChangePasswordResult = strawberry.mutation(
         resolver=sessions.change_password,
         description="Replace the viewer's password; all its sessions end but this one.",
+    )
+    create_api_key: CreateApiKeyResult = strawberry.mutation(
+        resolver=api_keys.create_api_key,
+        description="Make a key for one of the viewer's services; the viewer is an operator.",
+    )
+    revoke_api_key: RevokeApiKeyResult = strawberry.mutation(
+        resolver=api_keys.revoke_api_key, description="End one of the viewer's API keys."
     )
     open_wallet: OpenWalletResult = strawberry.mutation(
         resolver=transfers.open_wallet, description="Open a further wallet."

@@ -211,6 +211,12 @@ async def confirm_password(limiter: RateLimiter, actor: Actor, password: str) ->
     return user.password_hash
 
 
+async def find_user_id(email: str) -> UUID | None:
+    """Return the id of the account with this address; None when there is none."""
+    user = await User.get_or_none(email=normalise_email(email) or "")
+    return user.id if user else None
+
+
 async def grant_operator(email: str) -> bool:
     """Make the account with this address an operator; return whether there is one."""
     normalised = normalise_email(email)

@@ -19,7 +19,7 @@ from wallet.core.tokens import (
     REFRESH_TOKEN_TTL_S,
     AccessClaims,
     InvalidTokenError,
-    hash_refresh_token,
+    hash_token,
     issue_access_token,
     new_refresh_token,
     read_access_token,
@@ -142,7 +142,7 @@ async def open_session(
             new_id(),
             family_id,
             user_id,
-            hash_refresh_token(refresh_token),
+            hash_token(refresh_token),
             REFRESH_TOKEN_TTL_S,
             _clean(user_agent),
         ],
@@ -165,7 +165,7 @@ async def refresh_session(
     Raises:
         SessionExpiredError: The token is unknown, used, ended or too old.
     """
-    token_hash = hash_refresh_token(refresh_token)
+    token_hash = hash_token(refresh_token)
 
     async def exchange(connection: Connection) -> IssuedSession | UUID | None:
         known = await connection.execute_query_dict(_LOCK_OWNER_OF_HASH, [token_hash])

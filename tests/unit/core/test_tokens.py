@@ -16,7 +16,7 @@ from wallet.core.tokens import (
     ACCESS_TOKEN_TTL_S,
     AccessClaims,
     InvalidTokenError,
-    hash_refresh_token,
+    hash_token,
     issue_access_token,
     new_refresh_token,
     read_access_token,
@@ -283,14 +283,14 @@ class TestNewRefreshToken:
             assert len(base64.urlsafe_b64decode(token + "=")) == 32
 
 
-class TestHashRefreshToken:
-    """hash_refresh_token."""
+class TestHashToken:
+    """hash_token."""
 
     def test_is_sha_256(self) -> None:
         """What is stored never changes between versions."""
-        assert hash_refresh_token("token") == hashlib.sha256(b"token").digest()
+        assert hash_token("token") == hashlib.sha256(b"token").digest()
 
     @pytest.mark.parametrize("token", ["", "\x00", "ключ", "\ud800", "x" * 1_000_000])
     def test_takes_any_text(self, token: str) -> None:
         """Whatever comes as a refresh token has a hash; it is just nobody's."""
-        assert len(hash_refresh_token(token)) == 32
+        assert len(hash_token(token)) == 32
