@@ -21,12 +21,13 @@ _SESSION = "session { accessToken refreshToken expiresAt }"
 
 SIGNUP = f"""
 mutation Signup($input: SignupInput!) {{ signup(input: $input) {{ __typename {_ERROR}
-    ... on SignupPayload {{ user {{ id email createdAt }} wallet {{ {_WALLET} }} {_SESSION} }}
+    ... on SignupPayload {{ user {{ id email createdAt }} wallet {{ {_WALLET} }} {_SESSION}
+        deviceToken }}
     ... on InvalidInput {{ field }} ... on RateLimited {{ retryAfterSeconds }} }} }}
 """
 LOGIN = f"""
 mutation Login($input: LoginInput!) {{ login(input: $input) {{ __typename {_ERROR}
-    ... on LoginPayload {{ user {{ id email }} {_SESSION} }}
+    ... on LoginPayload {{ user {{ id email }} {_SESSION} deviceToken }}
     ... on RateLimited {{ retryAfterSeconds }} }} }}
 """
 REFRESH = f"""

@@ -21,8 +21,7 @@ async def end_session(info: Info, input: EndSessionInput) -> EndSessionResult:  
         raise NotFoundError("There is no such session.", field=("session_id",))
     await sessions.end_session(actor, family_id, memory=info.context.services.memory)
     if family_id == actor.family_id:
-        # What follows in the same request is not signed in any more.
-        info.context.actor = None
+        info.context.forget_session()
     return EndSessionPayload(session_id=input.session_id)
 
 

@@ -110,15 +110,17 @@ class Session:
     """What a client keeps."""
 
     access_token: str = strawberry.field(description="For the Authorization header; short-lived.")
-    refresh_token: str = strawberry.field(description="For refreshSession; works once.")
+    refresh_token: str = strawberry.field(
+        description="For refreshSession; works once. Empty where a cookie keeps it."
+    )
     expires_at: datetime = strawberry.field(description="When the access token expires.")
 
     @classmethod
-    def of(cls, session: IssuedSession) -> Self:
-        """Hand a session to its client."""
+    def of(cls, session: IssuedSession, *, in_cookie: bool = False) -> Self:
+        """Hand a session to its client, or all of it but what its cookie keeps."""
         return cls(
             access_token=session.access_token,
-            refresh_token=session.refresh_token,
+            refresh_token="" if in_cookie else session.refresh_token,
             expires_at=session.expires_at,
         )
 
@@ -138,6 +140,13 @@ class LoginInput:
 
     email: str = strawberry.field(description="The account's address.")
     password: str = strawberry.field(description="The account's password.")
+    device_token: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "As an earlier signup or login of this account answered it: then others' wrong "
+            "guesses do not slow this login down."
+        ),
+    )
 
 
 @strawberry.input(description="Which session goes on.")
@@ -145,7 +154,9 @@ class RefreshSessionInput:
     """Input of refreshSession."""
 
     refresh_token: str = strawberry.field(
-        description="The newest one; an older one ends the session."
+        description=(
+            "The newest one; an older one ends the session. Empty where a cookie keeps it."
+        )
     )
 
 
@@ -165,6 +176,12 @@ class SignupPayload:
     user: User = strawberry.field(description="The new user.")
     wallet: Wallet = strawberry.field(description="Its first wallet.")
     session: Session = strawberry.field(description="Its first session.")
+    device_token: str = strawberry.field(
+        description=(
+            "For this account's next login on this device; keep it when the user logs out. "
+            "Empty where a cookie keeps it."
+        )
+    )
 
 
 @strawberry.type(description="A user, signed in.")
@@ -173,6 +190,12 @@ class LoginPayload:
 
     user: User = strawberry.field(description="Who signed in.")
     session: Session = strawberry.field(description="The new session.")
+    device_token: str = strawberry.field(
+        description=(
+            "For this account's next login on this device; keep it when the user logs out. "
+            "Empty where a cookie keeps it."
+        )
+    )
 
 
 @strawberry.type(description="The session goes on.")

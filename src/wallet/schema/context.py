@@ -11,6 +11,13 @@ from wallet.core.logging import note
 from wallet.core.settings import Settings
 from wallet.core.tokens import is_api_key
 from wallet.models.account import Scope
+from wallet.schema.cookies import (
+    DEVICE_COOKIE,
+    REFRESH_COOKIE,
+    are_wanted,
+    read_cookie,
+    write_cookie,
+)
 from wallet.services.actors import Actor, Visitor
 from wallet.services.api_keys import authenticate_api_key
 from wallet.services.ledger import Ledger
@@ -107,13 +114,35 @@ class Context:
         )
 
     @property
-    def visitor(self) -> Visitor:
-        """Who asks, before it is known who that is."""
+    def uses_cookies(self) -> bool:
+        """
+        Whether a page asks that its browser keep its tokens.
+
+        Raises:
+            BadRequestError: It does, and is of an origin that may not.
+        """
+        return are_wanted(self.sent, cors_origins=self.services.settings.cors_origins)
+
+    def visitor(self, *, device_token: str | None = None) -> Visitor:
+        """Return who asks, before it is known who that is."""
         user_agent = self.sent.get(b"user-agent")
+        if device_token is None and self.uses_cookies:
+            device_token = read_cookie(self.sent, DEVICE_COOKIE)
         return Visitor(
             address=self.address,
             user_agent=user_agent.decode("latin-1") if user_agent else None,
+            device_token=device_token,
         )
+
+    def keep_in_cookie(self, name: str, value: str, *, ttl_s: int) -> None:
+        """Have the browser keep *value*; a script of its page cannot read it."""
+        self.headers.append(write_cookie(name, value, ttl_s=ttl_s))
+
+    def forget_session(self) -> None:
+        """Leave what follows in this request, and the browser, without the session that ended."""
+        self.actor = None
+        if read_cookie(self.sent, REFRESH_COOKIE) is not None:
+            self.keep_in_cookie(REFRESH_COOKIE, "", ttl_s=0)
 
     def charge(self, rows: int) -> None:
         """

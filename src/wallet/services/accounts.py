@@ -6,6 +6,7 @@ from uuid import UUID
 import email_validator
 from tortoise.exceptions import IntegrityError
 
+from wallet.core.devices import find_device, new_device_token
 from wallet.core.errors import EmailTakenError, InvalidCredentialsError, InvalidInputError
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
@@ -25,6 +26,7 @@ from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
+    LOGIN_BY_DEVICE,
     PASSWORD_BY_SESSION,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
@@ -48,19 +50,21 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SignedUp:
-    """A new account: the user, its first wallet, its first session."""
+    """A new account: the user, its first wallet, its first session, and the device's token."""
 
     user: User
     wallet: WalletRecord
     session: IssuedSession
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A user and its new session."""
+    """A user, its new session, and the token of the device that it is on."""
 
     user: User
     session: IssuedSession
+    device_token: str
 
 
 def normalise_email(email: str) -> str | None:
@@ -115,7 +119,7 @@ async def signup(
         session = await open_session(
             connection, user.id, keys=settings.keys, user_agent=visitor.user_agent
         )
-        return SignedUp(user, wallet, session)
+        return SignedUp(user, wallet, session, new_device_token(user.email, keys=settings.keys))
 
     signed_up = await run_transaction(sign_up)
     log.info("signup", user=str(signed_up.user.id), currency=currency)
@@ -129,15 +133,21 @@ async def login(
     """
     Check a password and open a session.
 
-    It takes the same time whether the account exists or not.
+    It takes the same time whether the account exists or not. A device that has
+    signed in before is counted by itself: others' guesses do not keep it out.
 
     Raises:
-        RateLimitedError: Too many logins from this address or for this account.
+        RateLimitedError: Too many logins from this address or for this account,
+            or with this device's token.
         InvalidCredentialsError: The address is unknown, or the password is wrong.
     """
     normalised = normalise_email(email)
     account = normalised or email.encode("utf-8", "replace").decode()
-    await limiter.take((LOGIN_BY_ADDRESS, visitor.address), (LOGIN_BY_ACCOUNT, account))
+    device_id = find_device(visitor.device_token, account, keys=settings.keys)
+    if device_id is not None:
+        await limiter.take((LOGIN_BY_DEVICE, device_id))
+    else:
+        await limiter.take((LOGIN_BY_ADDRESS, visitor.address), (LOGIN_BY_ACCOUNT, account))
     user = await User.get_or_none(email=normalised) if normalised else None
     password_hash = user.password_hash if user else None
     if not await verify_password(_candidate(password), password_hash) or user is None:
@@ -155,7 +165,7 @@ async def login(
 
     session = await run_transaction(log_in)
     log.info("login", user=str(user.id))
-    return LoggedIn(user, session)
+    return LoggedIn(user, session, new_device_token(user.email, keys=settings.keys))
 
 
 async def change_password(

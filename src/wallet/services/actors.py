@@ -49,7 +49,9 @@ class Visitor:
     Attributes:
         address: Where the request comes from.
         user_agent: What the client calls itself; None when it does not say.
+        device_token: What it was given when it signed in before; None when it has none.
     """
 
     address: str
     user_agent: str | None = None
+    device_token: str | None = None
