@@ -194,6 +194,34 @@ def grant_operator(email: str) -> None:
     click.echo(f"{email} is an operator now.")
 
 
+@main.command("disable-totp")
+@click.argument("email")
+def disable_totp(email: str) -> None:
+    """Remove the second factor of EMAIL, who has lost it, and whom you know to be the owner."""
+    from wallet.services.second_factors import remove_second_factor
+
+    if not _as_user(email, remove_second_factor):
+        _fail("This account has no second factor.")
+    click.echo(f"{email} signs in with the password alone.")
+
+
+@main.command()
+def reseal() -> None:
+    """Seal second factors with SECRET_KEY, before an old key goes; exit 1 if one stays closed."""
+    from wallet.services.database import connected
+    from wallet.services.second_factors import reseal_secrets
+
+    async def run() -> tuple[int, int]:
+        settings = _settings()
+        async with connected(settings):
+            return await reseal_secrets(keys=settings.keys)
+
+    resealed, broken = _run(run())
+    click.echo(f"{resealed:,} second factors are sealed with SECRET_KEY.")
+    if broken:
+        _fail(f"{broken:,} cannot be opened: their key is not in OTHER_SECRET_KEYS.")
+
+
 @main.group("api-keys")
 def api_keys() -> None:
     """Make, list and revoke the keys that operators' services sign in with."""

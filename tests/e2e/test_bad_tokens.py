@@ -68,7 +68,7 @@ class TestToken:
             "a little more": own + "x",
             "without its signature": own.rpartition(".")[0] + ".",
             "signed by somebody else": token_of(ada, key="k" * 40),
-            "unsigned": jwt.encode(claims_of(ada), None, algorithm="none"),
+            "unsigned": jwt.encode(claims_of(ada), "", algorithm="none"),
             "of somebody else's claims": tampered(ada, bob),
             "expired": token_of(ada, exp=now - timedelta(seconds=1)),
             "without expiry": token_of(ada, exp=None),

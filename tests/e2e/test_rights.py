@@ -20,8 +20,10 @@ from tests.support.api import (
     CANCEL_TRANSFER,
     CAPTURE_HOLD,
     CHANGE_PASSWORD,
-    CREATE_QUOTE,
+    CONFIRM_TOTP,
     CREATE_API_KEY,
+    CREATE_QUOTE,
+    DISABLE_TOTP,
     END_SESSION,
     EXCHANGE_RATE,
     HOLD,
@@ -35,6 +37,7 @@ from tests.support.api import (
     REVOKE_API_KEY,
     SESSIONS,
     SIGNUP,
+    START_TOTP,
     STATEMENT,
     TOPUP,
     TRANSFER,
@@ -258,6 +261,9 @@ OTHERS: dict[str, str] = {
     "refreshSession": "test_refresh_tells_nothing",
     "logout": "test_logout_ends_nobody_elses_sessions",
     "createApiKey": "test_makes_no_key_for_who_is_no_operator",
+    "startTotp": "test_sets_up_no_second_factor_but_ones_own",
+    "confirmTotp": "test_sets_up_no_second_factor_but_ones_own",
+    "disableTotp": "test_sets_up_no_second_factor_but_ones_own",
     "changePassword": "test_changes_no_password_but_ones_own",
     "openWallet": "test_opens_wallets_for_oneself",
     "exchangeRate": "test_rates_are_for_who_is_signed_in",
@@ -544,6 +550,21 @@ class TestFieldsWithoutId:
         assert error_code(anonymous) == "UNAUTHENTICATED"
         login = await api.run(LOGIN, input={"email": ada.email, "password": PASSWORD})
         assert login["user"]["id"] == ada.user_id
+
+    async def test_sets_up_no_second_factor_but_ones_own(
+        self, stranger: Account, ada: Account, api: Api, observer: Observer
+    ) -> None:
+        """Another's password is none of one's own; without signing in, nothing changes."""
+        tries: list[tuple[str, dict[str, str]]] = [
+            (START_TOTP, {"password": PASSWORD}),
+            (CONFIRM_TOTP, {"code": "000000"}),
+            (DISABLE_TOTP, {"password": PASSWORD, "code": "000000"}),
+        ]
+        async with observer.nothing_changes():
+            for document, input_ in tries:
+                body = {"query": document, "variables": {"input": input_}}
+                assert refused(await stranger.api.send(body)) == ("InvalidCredentials", None)
+                assert error_code(await api.send(body)) == "UNAUTHENTICATED"
 
     async def test_makes_no_key_for_who_is_no_operator(
         self, stranger: Account, api: Api, observer: Observer

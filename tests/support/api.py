@@ -49,6 +49,19 @@ mutation ChangePassword($input: ChangePasswordInput!) {{ changePassword(input: $
     ... on RateLimited {{ retryAfterSeconds }}
     ... on ChangePasswordPayload {{ sessionsEnded }} }} }}
 """
+START_TOTP = f"""
+mutation StartTotp($input: StartTotpInput!) {{ startTotp(input: $input) {{
+    __typename {_ERROR} ... on StartTotpPayload {{ secret uri }} }} }}
+"""
+CONFIRM_TOTP = f"""
+mutation ConfirmTotp($input: ConfirmTotpInput!) {{ confirmTotp(input: $input) {{
+    __typename {_ERROR} ... on RateLimited {{ retryAfterSeconds }}
+    ... on ConfirmTotpPayload {{ recoveryCodes sessionsEnded }} }} }}
+"""
+DISABLE_TOTP = f"""
+mutation DisableTotp($input: DisableTotpInput!) {{ disableTotp(input: $input) {{
+    __typename {_ERROR} ... on DisableTotpPayload {{ totpEnabled }} }} }}
+"""
 _API_KEY = "id name prefix scopes createdAt expiresAt lastUsedAt"
 CREATE_API_KEY = f"""
 mutation CreateApiKey($input: CreateApiKeyInput!) {{ createApiKey(input: $input) {{

@@ -39,6 +39,18 @@ CONSTRAINTS = {
         ),
         "api_keys_expire_later": "CHECK ((expires_at > created_at))",
     },
+    "second_factors": {
+        "second_factors_pkey": "PRIMARY KEY (user_id)",
+        "second_factors_user_fkey": _belongs_to("user_id", "users", on_delete=""),
+    },
+    "recovery_codes": {
+        "recovery_codes_pkey": "PRIMARY KEY (id)",
+        "recovery_codes_user_fkey": (
+            "FOREIGN KEY (user_id) REFERENCES second_factors(user_id) ON DELETE CASCADE"
+        ),
+        "recovery_codes_key": "UNIQUE (user_id, code_hash)",
+        "recovery_codes_hash_is_sha256": "CHECK ((octet_length(code_hash) = 32))",
+    },
     "wallets": {
         "wallets_pkey": "PRIMARY KEY (id)",
         "wallets_owner_id_fkey": _belongs_to("owner_id", "users"),

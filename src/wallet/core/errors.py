@@ -29,6 +29,8 @@ class ErrorCode(StrEnum):
     NOT_REVERSIBLE = "NOT_REVERSIBLE"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
     RATE_UNAVAILABLE = "RATE_UNAVAILABLE"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
+    SECOND_FACTOR_ENABLED = "SECOND_FACTOR_ENABLED"
 
 
 class WalletError(Exception):
@@ -85,6 +87,24 @@ class InvalidCredentialsError(WalletError):
 
     def __init__(self, message: str = "The e-mail address or the password is wrong.") -> None:
         super().__init__(message)
+
+
+class SecondFactorRequiredError(WalletError):
+    """Raised at login when the password is right, and the account asks for a code as well."""
+
+    code = ErrorCode.SECOND_FACTOR_REQUIRED
+
+    def __init__(self) -> None:
+        super().__init__("Send a code of your authenticator as well, or a recovery code.")
+
+
+class SecondFactorEnabledError(WalletError):
+    """Raised when a second factor is to be set up while there is one."""
+
+    code = ErrorCode.SECOND_FACTOR_ENABLED
+
+    def __init__(self) -> None:
+        super().__init__("There is a second factor already; disable it first.")
 
 
 class SessionExpiredError(WalletError):

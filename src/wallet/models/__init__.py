@@ -1,6 +1,6 @@
 """The tables, as Tortoise models: fields, constraints, pure properties."""
 
-from wallet.models.account import ApiKey, Session, User
+from wallet.models.account import ApiKey, RecoveryCode, SecondFactor, Session, User
 from wallet.models.exchange import ExchangeRate, Quote
 from wallet.models.ledger import (
     Entry,
@@ -21,6 +21,8 @@ __all__ = [
     "OperationKind",
     "OperationStatus",
     "Quote",
+    "RecoveryCode",
+    "SecondFactor",
     "Session",
     "User",
     "Wallet",

@@ -88,3 +88,34 @@ class ApiKey(Model):
 
     class Meta:
         table = "api_keys"
+
+
+class SecondFactor(Model):
+    """
+    What the authenticator of a user knows; asked for once it was confirmed.
+
+    Attributes:
+        sealed_secret: Encrypted with a key that follows from the secret key.
+        last_step: The time-step of the last code that was taken; none up to it is taken again.
+    """
+
+    user_id: Field[UUID] = fields.UUIDField(primary_key=True)
+    sealed_secret: Field[bytes] = fields.BinaryField()
+    last_step: Field[int] = fields.BigIntField()
+    created_at: Field[datetime] = fields.DatetimeField()
+    confirmed_at: Field[datetime | None] = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "second_factors"
+
+
+class RecoveryCode(Model):
+    """What opens an account, once, in place of its authenticator; stored hashed."""
+
+    id: Field[UUID] = fields.UUIDField(primary_key=True, default=new_id)
+    user_id: Field[UUID] = fields.UUIDField()
+    code_hash: Field[bytes] = fields.BinaryField()
+    used_at: Field[datetime | None] = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "recovery_codes"

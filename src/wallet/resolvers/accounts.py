@@ -53,6 +53,7 @@ async def login(info: Info, input: LoginInput) -> LoginResult:  # noqa: A002
         email=input.email,
         password=input.password,
         visitor=info.context.visitor(device_token=given(input.device_token)),
+        code=given(input.code),
     )
     return LoginPayload(
         user=User.of(logged_in.user.id, logged_in.user),

@@ -18,6 +18,7 @@ from wallet.schema.sessions import OpenSession
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
 from wallet.services.actors import Actor
 from wallet.services.api_keys import KEYS_MAX, list_api_keys
+from wallet.services.second_factors import is_enabled
 from wallet.services.sessions import SESSIONS_LISTED_MAX, IssuedSession, list_sessions
 from wallet.services.wallets import list_wallets
 
@@ -92,6 +93,13 @@ class User(Node):
         await self._check_self(info)
         return [ApiKey.of(record) for record in await list_api_keys(self.user_id)]
 
+    @strawberry.field(description="Whether login asks for a code beside the password.")
+    async def totp_enabled(self, info: Info) -> bool:
+        """Tell whether there is a second factor."""
+        info.context.charge(1)
+        await self._check_self(info)
+        return await is_enabled(self.user_id)
+
     async def _check_self(self, info: Info) -> Actor | None:
         """Refuse whoever is somebody else, or a key; at signup and login nobody asks yet."""
         actor = await info.context.find_actor()
@@ -140,6 +148,12 @@ class LoginInput:
 
     email: str = strawberry.field(description="The account's address.")
     password: str = strawberry.field(description="The account's password.")
+    code: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "Of the account's authenticator, or a recovery code; after SecondFactorRequired."
+        ),
+    )
     device_token: str | None = strawberry.field(
         default=strawberry.UNSET,
         description=(

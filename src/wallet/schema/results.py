@@ -27,10 +27,17 @@ from wallet.schema.errors import (
     QuoteExpired,
     RateLimited,
     RateUnavailable,
+    SecondFactorEnabled,
+    SecondFactorRequired,
     SessionExpired,
     WalletUnavailable,
 )
 from wallet.schema.quotes import CreateQuotePayload
+from wallet.schema.second_factors import (
+    ConfirmTotpPayload,
+    DisableTotpPayload,
+    StartTotpPayload,
+)
 from wallet.schema.sessions import ChangePasswordPayload, EndSessionPayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
@@ -39,7 +46,7 @@ SignupResult = Annotated[
     strawberry.union("SignupResult", description="What became of a signup."),
 ]
 LoginResult = Annotated[
-    LoginPayload | InvalidCredentials | RateLimited,
+    LoginPayload | InvalidCredentials | RateLimited | SecondFactorRequired,
     strawberry.union("LoginResult", description="What became of a login."),
 ]
 RefreshSessionResult = Annotated[
@@ -57,6 +64,18 @@ EndSessionResult = Annotated[
 ChangePasswordResult = Annotated[
     ChangePasswordPayload | InvalidInput | InvalidCredentials | RateLimited,
     strawberry.union("ChangePasswordResult", description="What became of a change of password."),
+]
+StartTotpResult = Annotated[
+    StartTotpPayload | InvalidCredentials | RateLimited | SecondFactorEnabled,
+    strawberry.union("StartTotpResult", description="What became of setting up a second factor."),
+]
+ConfirmTotpResult = Annotated[
+    ConfirmTotpPayload | InvalidCredentials | RateLimited,
+    strawberry.union("ConfirmTotpResult", description="What became of the first code."),
+]
+DisableTotpResult = Annotated[
+    DisableTotpPayload | InvalidCredentials | RateLimited,
+    strawberry.union("DisableTotpResult", description="What became of the end of a second factor."),
 ]
 CreateApiKeyResult = Annotated[
     CreateApiKeyPayload | InvalidInput | LimitExceeded | Forbidden,

@@ -3,7 +3,16 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, api_keys, holds, queries, quotes, sessions, transfers
+from wallet.resolvers import (
+    accounts,
+    api_keys,
+    holds,
+    queries,
+    quotes,
+    second_factors,
+    sessions,
+    transfers,
+)
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -15,8 +24,10 @@ from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
     ChangePasswordResult,
+    ConfirmTotpResult,
     CreateApiKeyResult,
     CreateQuoteResult,
+    DisableTotpResult,
     EndSessionResult,
     HoldResult,
     LoginResult,
@@ -26,6 +37,7 @@ from wallet.schema.results import (
     ReverseResult,
     RevokeApiKeyResult,
     SignupResult,
+    StartTotpResult,
     TopupResult,
     TransferResult,
     VoidHoldResult,
@@ -93,6 +105,18 @@ class Mutation:
     change_password: ChangePasswordResult = strawberry.mutation(
         resolver=sessions.change_password,
         description="Replace the viewer's password; all its sessions end but this one.",
+    )
+    start_totp: StartTotpResult = strawberry.mutation(
+        resolver=second_factors.start_totp,
+        description="Set up a second factor: a secret for the viewer's authenticator.",
+    )
+    confirm_totp: ConfirmTotpResult = strawberry.mutation(
+        resolver=second_factors.confirm_totp,
+        description="Have login ask for a code from now on; all sessions end but this one.",
+    )
+    disable_totp: DisableTotpResult = strawberry.mutation(
+        resolver=second_factors.disable_totp,
+        description="Have login ask for the password alone again.",
     )
     create_api_key: CreateApiKeyResult = strawberry.mutation(
         resolver=api_keys.create_api_key,

@@ -7,7 +7,12 @@ import email_validator
 from tortoise.exceptions import IntegrityError
 
 from wallet.core.devices import find_device, new_device_token
-from wallet.core.errors import EmailTakenError, InvalidCredentialsError, InvalidInputError
+from wallet.core.errors import (
+    EmailTakenError,
+    InvalidCredentialsError,
+    InvalidInputError,
+    SecondFactorRequiredError,
+)
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
 from wallet.core.logging import get_logger
@@ -20,10 +25,12 @@ from wallet.core.passwords import (
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, User
 from wallet.models.account import Role
+from wallet.services import second_factors
 from wallet.services.actors import Actor, Visitor
 from wallet.services.database import Connection, is_taken, run_transaction
 from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
+    CODE,
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
     LOGIN_BY_DEVICE,
@@ -128,10 +135,16 @@ async def signup(
 
 
 async def login(
-    limiter: RateLimiter, settings: Settings, *, email: str, password: str, visitor: Visitor
+    limiter: RateLimiter,
+    settings: Settings,
+    *,
+    email: str,
+    password: str,
+    visitor: Visitor,
+    code: str | None = None,
 ) -> LoggedIn:
     """
-    Check a password and open a session.
+    Check a password, and a code where the account asks for one, and open a session.
 
     It takes the same time whether the account exists or not. A device that has
     signed in before is counted by itself: others' guesses do not keep it out.
@@ -139,7 +152,8 @@ async def login(
     Raises:
         RateLimitedError: Too many logins from this address or for this account,
             or with this device's token.
-        InvalidCredentialsError: The address is unknown, or the password is wrong.
+        InvalidCredentialsError: The address is unknown, the password or the code is wrong.
+        SecondFactorRequiredError: The password is right, and a code is missing.
     """
     normalised = normalise_email(email)
     account = normalised or email.encode("utf-8", "replace").decode()
@@ -154,11 +168,22 @@ async def login(
         log.info("login refused")
         raise InvalidCredentialsError
     user_id = user.id
+    asks_for_code = await second_factors.is_enabled(user_id)
+    if asks_for_code and code is None:
+        raise SecondFactorRequiredError
+    if asks_for_code:
+        await limiter.take((CODE, device_id or str(user_id)))
 
     async def log_in(connection: Connection) -> IssuedSession:
         # A password that was changed meanwhile has ended all sessions but one.
         if not await connection.execute_query_dict(_LOCK_UNCHANGED, [user_id, password_hash]):
             raise InvalidCredentialsError
+        if not asks_for_code and await second_factors.is_enabled(user_id):
+            raise SecondFactorRequiredError
+        if asks_for_code and not await second_factors.use_code(
+            connection, user_id, code or "", keys=settings.keys
+        ):
+            raise second_factors.wrong_code()
         return await open_session(
             connection, user_id, keys=settings.keys, user_agent=visitor.user_agent
         )
