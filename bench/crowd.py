@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from wallet.core.ids import to_global_id
+from wallet.core.keys import Keys
 from wallet.core.tokens import AccessClaims, issue_access_token
 
 CURRENCY = "EUR"
@@ -43,7 +44,7 @@ class Crowd:
         hour and a run may take longer.
         """
         lines = [
-            f"person {issue_access_token(claims, secret_key=secret_key)[0]}"
+            f"person {issue_access_token(claims, keys=Keys(secret_key))[0]}"
             for claims in self.people
         ]
         lines += [

@@ -10,6 +10,7 @@ import httpx
 from bench.crowd import CURRENCY, Crowd, Purse
 from bench.errors import WrongAnswerError
 from wallet.core.ids import find_id
+from wallet.core.keys import Keys
 from wallet.core.tokens import AccessClaims, read_access_token
 
 _FUNDS = "100000.00"
@@ -91,7 +92,7 @@ async def _settle(
         token=token,
     )
     found = [find_id("Wallet", id_) for id_ in ids]
-    return read_access_token(token, secret_key=secret_key).claims, [id_ for id_ in found if id_]
+    return read_access_token(token, keys=Keys(secret_key)).claims, [id_ for id_ in found if id_]
 
 
 async def _ask_many(

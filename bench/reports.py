@@ -19,6 +19,7 @@ from bench.stage import Stage
 from bench.tally import fetch_value
 from bench.transfers import measure_rounds
 from wallet.core.ids import to_global_id
+from wallet.core.keys import Keys
 from wallet.core.tokens import issue_access_token
 
 _TIME_NEEDED = 8
@@ -96,7 +97,7 @@ class _Report:
         Raises:
             WrongAnswerError: It has not all lines.
         """
-        token, _ = issue_access_token(self._person, secret_key=self._secret_key)
+        token, _ = issue_access_token(self._person, keys=Keys(self._secret_key))
         path = f"/wallets/{to_global_id('Wallet', self._wallet_id)}/report.csv"
         url = urlsplit(self._library.api.url)
         started = time.perf_counter()

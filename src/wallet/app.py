@@ -21,6 +21,7 @@ from wallet.core.settings import Settings, load_settings
 from wallet.reports_view import report_routes
 from wallet.request_log import RequestLog, internal_error
 from wallet.schema.context import Services
+from wallet.schema.cookies import TRANSPORT_HEADER
 from wallet.schema.graphiql.page import graphiql_routes
 from wallet.schema.view import GraphQLView
 from wallet.services.database import connected, fetch
@@ -34,6 +35,7 @@ GRAPHQL_PATH = "/graphql"
 PROBE_TIMEOUT_S = 2.0
 
 _CORS_HEADERS_TAKEN = [
+    TRANSPORT_HEADER,
     "Authorization",
     "Content-Type",
     "X-Request-ID",

@@ -34,8 +34,10 @@ from wallet.core.inputs import find_instant
 from wallet.core.logging import get_logger
 from wallet.http_protocol import find_abort
 from wallet.models import OperationKind, OperationStatus
+from wallet.models.account import Scope as KeyScope
 from wallet.schema.context import Context, Services, read_bearer_token
 from wallet.services.database import is_timed_out, is_unreachable
+from wallet.services.rate_limits import address_of
 from wallet.services.reports import (
     FORMATS,
     BrokenReportError,
@@ -117,7 +119,7 @@ async def _order_of_link(services: Services, request: Request) -> ReportOrder:
     parameters = request.query_params.multi_items()
     token = parameters[0][1] if [name for name, _ in parameters] == ["token"] else ""
     with suppress(InvalidLinkError):
-        order = read_link(token, secret_key=services.settings.secret_key, now=datetime.now(UTC))
+        order = read_link(token, keys=services.settings.keys, now=datetime.now(UTC))
         if order.format is _format_of(request):
             return order
     raise NotFoundError(
@@ -130,9 +132,9 @@ async def _order_of_token(services: Services, request: Request) -> ReportOrder:
     context = Context(
         services=services,
         access_token=read_bearer_token(_header(request, "authorization")),
-        address=request.client.host if request.client else "",
+        address=address_of(request.client.host) if request.client else "",
     )
-    actor = await context.get_actor()
+    actor = await context.get_actor(KeyScope.READ)
     format_ = _format_of(request)
     wallet_id = find_id("Wallet", request.path_params["wallet_id"])
     if format_ is None or wallet_id is None:

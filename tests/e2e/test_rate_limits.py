@@ -22,6 +22,7 @@ from wallet.development.ports import find_free_port
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
+    LOGIN_BY_DEVICE,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
     Bucket,
@@ -149,6 +150,70 @@ class TestLogin:
         """Take what tokens there are."""
         with pytest.raises(RateLimitedError):
             await door.empty(LOGIN_BY_ADDRESS, HERE, but=0)
+
+
+class TestDevices:
+    """Mutation.login of somebody whose password is being guessed."""
+
+    @staticmethod
+    async def token_of(door: Door, email: str, *, address: str) -> str:
+        """Sign up on a device; return the token that the device is given."""
+        response = await door.signup(email, address=address)
+        return str(response.json()["data"]["signup"]["deviceToken"])
+
+    async def test_owner_gets_in(self, door: Door, observer: Observer) -> None:
+        """A thousand guesses from everywhere are slowed down; a device of the owner's is not."""
+        email = f"{uuid4().hex}@example.com"
+        token = await self.token_of(door, email, address=HERE)
+        addresses = [f"198.51.{high}.{low}" for high in range(100, 104) for low in range(250)]
+
+        async with observer.nothing_changes():
+            kinds = [
+                kind_of(await door.login(email, address=address, password="guess"))
+                for address in addresses
+            ]
+
+        # The bucket refills while passwords are hashed, and others use this machine.
+        assert kinds.count("InvalidCredentials") <= LOGIN_BY_ACCOUNT.capacity + 4
+        assert kinds.count("RateLimited") >= 980
+        stranger = await door.login(email, address=ELSEWHERE)
+        assert_limited(stranger, LOGIN_BY_ACCOUNT)
+        # From whatever address, be it one that has guessed.
+        for address in (HERE, addresses[0]):
+            owner = await door.send(
+                LOGIN, address=address, email=email, password=PASSWORD, deviceToken=token
+            )
+            assert kind_of(owner) == "LoginPayload"
+            token = owner.json()["data"]["login"]["deviceToken"]
+
+    async def test_device_is_limited_too(self, door: Door, observer: Observer) -> None:
+        """Whoever has stolen one guesses no quicker, and slows nobody else down."""
+        email = f"{uuid4().hex}@example.com"
+        token = await self.token_of(door, email, address=HERE)
+        await door.empty(LOGIN_BY_DEVICE, token.partition(".")[0], but=0)
+
+        async with observer.nothing_changes():
+            refusal = await door.send(
+                LOGIN, address=HERE, email=email, password=PASSWORD, deviceToken=token
+            )
+
+        assert_limited(refusal, LOGIN_BY_DEVICE)
+        assert kind_of(await door.login(email, address=ELSEWHERE)) == "LoginPayload"
+
+    async def test_of_another_account(self, door: Door, ada: Account) -> None:
+        """A token is good for the account that it was given for, and junk for none."""
+        theirs = await self.token_of(door, f"{uuid4().hex}@example.com", address=HERE)
+        await door.empty(LOGIN_BY_ACCOUNT, ada.email, but=0)
+
+        for token in (theirs, theirs.partition(".")[0] + ".", "", "x" * 10_000, "\ud800.é"):
+            refusal = await door.send(
+                LOGIN,
+                address=ELSEWHERE,
+                email=ada.email,
+                password=PASSWORD,
+                deviceToken=token.encode("utf-8", "replace").decode(),
+            )
+            assert_limited(refusal, LOGIN_BY_ACCOUNT)
 
 
 class TestSignup:

@@ -19,8 +19,13 @@ from tests.e2e.test_bad_pages import cursor_of, uuid_of
 from tests.support.api import (
     CANCEL_TRANSFER,
     CAPTURE_HOLD,
+    CHANGE_PASSWORD,
     CLOSE_WALLET,
+    CONFIRM_TOTP,
+    CREATE_API_KEY,
     CREATE_QUOTE,
+    DISABLE_TOTP,
+    END_SESSION,
     EXCHANGE_RATE,
     FREEZE_WALLET,
     HOLD,
@@ -35,8 +40,11 @@ from tests.support.api import (
     REFRESH,
     REQUEST_REPORT,
     REVERSE,
+    REVOKE_API_KEY,
+    SESSIONS,
     SET_WALLET_LIMITS,
     SIGNUP,
+    START_TOTP,
     STATEMENT,
     TOPUP,
     TRANSFER,
@@ -98,6 +106,8 @@ class Things:
     held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     also_held_for: str = field(default_factory=lambda: to_global_id("Operation", new_id()))
     quote: str = field(default_factory=lambda: to_global_id("Quote", new_id()))
+    api_key: str = field(default_factory=lambda: to_global_id("ApiKey", new_id()))
+    session: str = field(default_factory=lambda: to_global_id("Session", new_id()))
 
     @property
     def all(self) -> list[str]:
@@ -145,6 +155,12 @@ TRIES: dict[str, list[Try]] = {
         Try("failed", OPERATION, lambda theirs, _: {"id": theirs.failed}),
         Try("scheduled", OPERATION, lambda theirs, _: {"id": theirs.scheduled}),
         Try("hold", OPERATION, lambda theirs, _: {"id": theirs.held_for}),
+    ],
+    "revokeApiKey": [
+        Try("key", REVOKE_API_KEY, lambda theirs, _: {"input": {"apiKeyId": theirs.api_key}})
+    ],
+    "endSession": [
+        Try("session", END_SESSION, lambda theirs, _: {"input": {"sessionId": theirs.session}})
     ],
     "hold": [
         Try(
@@ -271,6 +287,11 @@ OTHERS: dict[str, str] = {
     "login": "test_login_tells_nothing",
     "refreshSession": "test_refresh_tells_nothing",
     "logout": "test_logout_ends_nobody_elses_sessions",
+    "createApiKey": "test_makes_no_key_for_who_is_no_operator",
+    "startTotp": "test_sets_up_no_second_factor_but_ones_own",
+    "confirmTotp": "test_sets_up_no_second_factor_but_ones_own",
+    "disableTotp": "test_sets_up_no_second_factor_but_ones_own",
+    "changePassword": "test_changes_no_password_but_ones_own",
     "openWallet": "test_opens_wallets_for_oneself",
     "exchangeRate": "test_rates_are_for_who_is_signed_in",
     "createQuote": "test_makes_quotes_for_oneself",
@@ -309,8 +330,13 @@ async def stranger(guests: Guests) -> Account:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def things(owner: Account, payee: Account, rates: None) -> Things:
-    """What the owner has."""
+async def things(
+    owner: Account, payee: Account, rates: None, guests: Guests, observer: Observer
+) -> Things:
+    """What the owner has, some of it from a time as an operator."""
+    api_key = await make_key_of(owner, observer)
+    elsewhere = guests.api.signed_in((await guests.open_session(owner))["accessToken"])
+    session, *_ = (await elsewhere.run(SESSIONS))["sessions"]
     other = (await owner.api.open_wallet(label="Savings"))["wallet"]["id"]
     # Closing one that is closed already answers it as it is, as often as it is tried.
     empty = (await owner.api.open_wallet(label="Spare"))["wallet"]["id"]
@@ -339,7 +365,18 @@ async def things(owner: Account, payee: Account, rates: None) -> Things:
         held_for=holds[0]["done"]["id"],
         also_held_for=holds[1]["done"]["id"],
         quote=(await owner.api.create_quote("1.00", "USD"))["quote"]["id"],
+        api_key=api_key,
+        session=session["id"],
     )
+
+
+async def make_key_of(account: Account, observer: Observer) -> str:
+    """Make an API key for somebody who is an operator just for that; return its id."""
+    role = "UPDATE users SET role = $2 WHERE email = $1"
+    await observer.fetch(role, account.email, "OPERATOR")
+    made = await account.api.run(CREATE_API_KEY, input={"name": "mine", "scopes": ["READ"]})
+    await observer.fetch(role, account.email, "USER")
+    return str(made["apiKey"]["id"])
 
 
 async def send(account: Account, try_: Try, things: Things, *, api: Api | None = None) -> str:
@@ -593,6 +630,49 @@ class TestFieldsWithoutId:
         assert ended["sessionsEnded"] == 1
         assert anonymous["__typename"] == "SessionExpired"
         assert (await owner.api.run("{ viewer { id } }"))["id"] == owner.user_id
+
+    async def test_changes_no_password_but_ones_own(
+        self, stranger: Account, ada: Account, api: Api, observer: Observer
+    ) -> None:
+        """Another's password changes nothing of theirs; without signing in, nothing changes."""
+        input_ = {"currentPassword": PASSWORD, "newPassword": "another password"}
+        body = {"query": CHANGE_PASSWORD, "variables": {"input": input_}}
+        async with observer.nothing_changes():
+            mine = await stranger.api.send(body)
+            anonymous = await api.send(body)
+
+        assert refused(mine) == ("InvalidCredentials", None)
+        assert error_code(anonymous) == "UNAUTHENTICATED"
+        login = await api.run(LOGIN, input={"email": ada.email, "password": PASSWORD})
+        assert login["user"]["id"] == ada.user_id
+
+    async def test_sets_up_no_second_factor_but_ones_own(
+        self, stranger: Account, ada: Account, api: Api, observer: Observer
+    ) -> None:
+        """Another's password is none of one's own; without signing in, nothing changes."""
+        tries: list[tuple[str, dict[str, str]]] = [
+            (START_TOTP, {"password": PASSWORD}),
+            (CONFIRM_TOTP, {"code": "000000"}),
+            (DISABLE_TOTP, {"password": PASSWORD, "code": "000000"}),
+        ]
+        async with observer.nothing_changes():
+            for document, input_ in tries:
+                body = {"query": document, "variables": {"input": input_}}
+                assert refused(await stranger.api.send(body)) == ("InvalidCredentials", None)
+                assert error_code(await api.send(body)) == "UNAUTHENTICATED"
+
+    async def test_makes_no_key_for_who_is_no_operator(
+        self, stranger: Account, api: Api, observer: Observer
+    ) -> None:
+        """Users have no services."""
+        input_ = {"name": "mine", "scopes": ["READ"]}
+        body = {"query": CREATE_API_KEY, "variables": {"input": input_}}
+        async with observer.nothing_changes():
+            mine = await stranger.api.send(body)
+            anonymous = await api.send(body)
+
+        assert refused(mine) == ("Forbidden", None)
+        assert error_code(anonymous) == "UNAUTHENTICATED"
 
     async def test_opens_wallets_for_oneself(
         self, stranger: Account, owner: Account, api: Api, observer: Observer

@@ -19,6 +19,7 @@ from tests.support.observer import Observer
 from tests.support.servers import SECRET_KEY, ApiServer, Databases
 from tests.support.waiting import until
 from wallet.core.ids import to_global_id
+from wallet.core.keys import Keys
 from wallet.core.tokens import issue_access_token
 
 LINES = 60_000
@@ -64,7 +65,7 @@ async def book(databases: Databases) -> AsyncIterator[Book]:
     parts = urlsplit(url)
     superuser = urlunsplit(parts._replace(netloc=parts.netloc.replace("wallet:", "postgres:", 1)))
     crowd = await write_book(superuser, wallets=2, entries=LINES)
-    token, _ = issue_access_token(crowd.people[0], secret_key=SECRET_KEY)
+    token, _ = issue_access_token(crowd.people[0], keys=Keys(SECRET_KEY))
     path = f"/wallets/{to_global_id('Wallet', crowd.purses[0].wallet_id)}/report.csv"
     async with Observer.of(url) as observer:
         yield Book(url, path, token, observer)

@@ -16,12 +16,14 @@ from wallet.services.accounts import (
     normalise_email,
     signup,
 )
+from wallet.services.actors import Visitor
 from wallet.services.database import fetch
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
 
 PASSWORD = "correct horse battery staple"
+VISITOR = Visitor(address="203.0.113.7", user_agent="tests")
 
 
 class Desk:
@@ -43,13 +45,13 @@ class Desk:
             email=email,
             password=password,
             currency=currency,
-            address="203.0.113.7",
+            visitor=VISITOR,
         )
 
     async def login(self, email: str, *, password: str = PASSWORD) -> LoggedIn:
         """Log in."""
         return await login(
-            self._limiter, self._settings, email=email, password=password, address="203.0.113.7"
+            self._limiter, self._settings, email=email, password=password, visitor=VISITOR
         )
 
 
@@ -77,7 +79,7 @@ class TestSignup:
         }
         assert signed_up.user.email == signed_up.user.email.lower()
         assert signed_up.wallet.owner_id == signed_up.user.id
-        actor = await authenticate(signed_up.session.access_token, secret_key=settings.secret_key)
+        actor = await authenticate(signed_up.session.access_token, keys=settings.keys)
         assert actor.user_id == signed_up.user.id
 
     async def test_taken(self, desk: Desk, observer: Observer) -> None:
@@ -122,7 +124,7 @@ class TestLogin:
         logged_in = await desk.login(email.upper())
 
         assert logged_in.user.id == signed_up.user.id
-        actor = await authenticate(logged_in.session.access_token, secret_key=settings.secret_key)
+        actor = await authenticate(logged_in.session.access_token, keys=settings.keys)
         assert actor.user_id == signed_up.user.id
 
     async def test_wrong(self, desk: Desk, observer: Observer) -> None:

@@ -6,16 +6,18 @@ from uuid import UUID
 import pytest
 
 from tests.support.factories import Factory
-from tests.support.servers import SECRET_KEY
+from tests.support.servers import KEYS
 from wallet.core.errors import SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import new_id
-from wallet.core.tokens import AccessClaims, hash_refresh_token, issue_access_token
+from wallet.core.keys import Keys
+from wallet.core.tokens import AccessClaims, hash_token, issue_access_token
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch, run_transaction
 from wallet.services.sessions import (
     IssuedSession,
     authenticate,
     end_sessions,
+    list_sessions,
     open_session,
     refresh_session,
 )
@@ -28,25 +30,23 @@ SELECT family_id, used_at IS NOT NULL AS used, ended_at IS NOT NULL AS ended
 
 async def sign_in(user_id: UUID) -> IssuedSession:
     """Open a session."""
-    return await run_transaction(
-        lambda connection: open_session(connection, user_id, secret_key=SECRET_KEY)
-    )
+    return await run_transaction(lambda connection: open_session(connection, user_id, keys=KEYS))
 
 
 async def actor_of(session: IssuedSession) -> Actor:
     """Return who is signed in with a session."""
-    return await authenticate(session.access_token, secret_key=SECRET_KEY)
+    return await authenticate(session.access_token, keys=KEYS)
 
 
 async def refresh(session: IssuedSession) -> IssuedSession:
     """Exchange a session's refresh token."""
-    return await refresh_session(session.refresh_token, secret_key=SECRET_KEY)
+    return await refresh_session(session.refresh_token, keys=KEYS)
 
 
 async def is_alive(session: IssuedSession) -> bool:
     """Tell whether a session's access token is taken."""
     try:
-        await authenticate(session.access_token, secret_key=SECRET_KEY)
+        await authenticate(session.access_token, keys=KEYS)
     except UnauthenticatedError:
         return False
     return True
@@ -69,12 +69,37 @@ class TestOpenSession:
         rows = await fetch(
             "SELECT family_id, user_id, expires_at - created_at AS lasts FROM sessions"
             " WHERE token_hash = $1",
-            hash_refresh_token(session.refresh_token),
+            hash_token(session.refresh_token),
         )
         assert len(rows) == 1
         assert rows[0]["user_id"] == actor.user_id
         assert rows[0]["family_id"] != actor.family_id
         assert rows[0]["lasts"].days == 30
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            (None, None),
+            ("", None),
+            ("\x00\u202e\ud800 ", None),
+            ("Phone\x00 1", "Phone 1"),
+            ("x" * 10_000, "x" * 200),
+        ],
+        ids=ascii,
+    )
+    async def test_keeps_the_name_of_the_client(
+        self, sent: str | None, stored: str | None, factory: Factory
+    ) -> None:
+        """As much of it as can be shown, and for as long as the session is refreshed."""
+        actor = await factory.create_actor()
+        session = await run_transaction(
+            lambda connection: open_session(connection, actor.user_id, keys=KEYS, user_agent=sent)
+        )
+        await refresh(session)
+
+        listed, _ = await list_sessions(actor.user_id, first_id=None)
+
+        assert listed.user_agent == stored
 
 
 class TestAuthenticate:
@@ -97,14 +122,14 @@ class TestAuthenticate:
     async def test_of_no_token(self, token: str, database: None) -> None:
         """What is no token of ours is nobody's."""
         with pytest.raises(UnauthenticatedError):
-            await authenticate(token, secret_key=SECRET_KEY)
+            await authenticate(token, keys=KEYS)
 
     async def test_of_another_key(self, factory: Factory) -> None:
         """A token that another key signed is nobody's."""
         session = await sign_in((await factory.create_actor()).user_id)
 
         with pytest.raises(UnauthenticatedError):
-            await authenticate(session.access_token, secret_key="k" * 40)
+            await authenticate(session.access_token, keys=Keys("k" * 40))
 
     async def test_of_another_pair(self, factory: Factory) -> None:
         """A user and a session that do not belong together are nobody."""
@@ -115,10 +140,10 @@ class TestAuthenticate:
             (new_id(), actor.family_id),
         ):
             token, _ = issue_access_token(
-                AccessClaims(user_id=user_id, family_id=family_id), secret_key=SECRET_KEY
+                AccessClaims(user_id=user_id, family_id=family_id), keys=KEYS
             )
             with pytest.raises(UnauthenticatedError):
-                await authenticate(token, secret_key=SECRET_KEY)
+                await authenticate(token, keys=KEYS)
 
 
 class TestRefreshSession:
@@ -171,7 +196,7 @@ class TestRefreshSession:
     async def test_of_no_token(self, token: str, database: None) -> None:
         """An unknown token is an ended session."""
         with pytest.raises(SessionExpiredError):
-            await refresh_session(token, secret_key=SECRET_KEY)
+            await refresh_session(token, keys=KEYS)
 
     async def test_too_old(self, factory: Factory) -> None:
         """After 30 days there is nothing to refresh, and asking ends nothing."""
@@ -180,7 +205,7 @@ class TestRefreshSession:
         await fetch(
             "UPDATE sessions SET created_at = now() - interval '31 days', expires_at = now()"
             " WHERE token_hash = $1 RETURNING id",
-            hash_refresh_token(session.refresh_token),
+            hash_token(session.refresh_token),
         )
         before = await rows_of(actor)
 

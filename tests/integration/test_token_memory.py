@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.integration.test_sessions import sign_in
 from tests.support.factories import Factory
-from tests.support.servers import SECRET_KEY
+from tests.support.servers import KEYS
 from tests.support.waiting import until
 from wallet.core.errors import SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import new_id
@@ -41,7 +41,7 @@ def remember(memory: TokenMemory, token: str, actor: Actor) -> None:
 async def known(memory: TokenMemory, factory: Factory) -> tuple[IssuedSession, Actor]:
     """Sign somebody in, and have the memory know it."""
     session = await sign_in((await factory.create_actor()).user_id)
-    actor = await authenticate(session.access_token, secret_key=SECRET_KEY, memory=memory)
+    actor = await authenticate(session.access_token, keys=KEYS, memory=memory)
     assert memory.find(session.access_token) == actor
     return session, actor
 
@@ -150,7 +150,7 @@ class TestForget:
     async def test_refused_tokens_are_not_remembered(self, memory: TokenMemory) -> None:
         """Neither junk nor a token of a session that has ended takes room."""
         with pytest.raises(UnauthenticatedError):
-            await authenticate("junk", secret_key=SECRET_KEY, memory=memory)
+            await authenticate("junk", keys=KEYS, memory=memory)
 
         assert len(memory) == 0
 
@@ -168,11 +168,11 @@ class TestForget:
     async def test_reuse(self, memory: TokenMemory, factory: Factory) -> None:
         """At once, and so for all tokens of the session."""
         session, _ = await known(memory, factory)
-        second = await refresh_session(session.refresh_token, secret_key=SECRET_KEY, memory=memory)
-        await authenticate(second.access_token, secret_key=SECRET_KEY, memory=memory)
+        second = await refresh_session(session.refresh_token, keys=KEYS, memory=memory)
+        await authenticate(second.access_token, keys=KEYS, memory=memory)
 
         with pytest.raises(SessionExpiredError):
-            await refresh_session(session.refresh_token, secret_key=SECRET_KEY, memory=memory)
+            await refresh_session(session.refresh_token, keys=KEYS, memory=memory)
 
         assert memory.find(session.access_token) is None
         assert memory.find(second.access_token) is None

@@ -21,12 +21,13 @@ _SESSION = "session { accessToken refreshToken expiresAt }"
 
 SIGNUP = f"""
 mutation Signup($input: SignupInput!) {{ signup(input: $input) {{ __typename {_ERROR}
-    ... on SignupPayload {{ user {{ id email createdAt }} wallet {{ {_WALLET} }} {_SESSION} }}
+    ... on SignupPayload {{ user {{ id email createdAt }} wallet {{ {_WALLET} }} {_SESSION}
+        deviceToken }}
     ... on InvalidInput {{ field }} ... on RateLimited {{ retryAfterSeconds }} }} }}
 """
 LOGIN = f"""
 mutation Login($input: LoginInput!) {{ login(input: $input) {{ __typename {_ERROR}
-    ... on LoginPayload {{ user {{ id email }} {_SESSION} }}
+    ... on LoginPayload {{ user {{ id email }} {_SESSION} deviceToken }}
     ... on RateLimited {{ retryAfterSeconds }} }} }}
 """
 REFRESH = f"""
@@ -36,6 +37,45 @@ mutation Refresh($input: RefreshSessionInput!) {{ refreshSession(input: $input) 
 LOGOUT = f"""
 mutation Logout($input: LogoutInput!) {{ logout(input: $input) {{
     __typename {_ERROR} ... on LogoutPayload {{ sessionsEnded }} }} }}
+"""
+END_SESSION = f"""
+mutation EndSession($input: EndSessionInput!) {{ endSession(input: $input) {{
+    __typename {_ERROR} ... on NotFound {{ field }}
+    ... on EndSessionPayload {{ sessionId }} }} }}
+"""
+CHANGE_PASSWORD = f"""
+mutation ChangePassword($input: ChangePasswordInput!) {{ changePassword(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on RateLimited {{ retryAfterSeconds }}
+    ... on ChangePasswordPayload {{ sessionsEnded }} }} }}
+"""
+START_TOTP = f"""
+mutation StartTotp($input: StartTotpInput!) {{ startTotp(input: $input) {{
+    __typename {_ERROR} ... on StartTotpPayload {{ secret uri }} }} }}
+"""
+CONFIRM_TOTP = f"""
+mutation ConfirmTotp($input: ConfirmTotpInput!) {{ confirmTotp(input: $input) {{
+    __typename {_ERROR} ... on RateLimited {{ retryAfterSeconds }}
+    ... on ConfirmTotpPayload {{ recoveryCodes sessionsEnded }} }} }}
+"""
+DISABLE_TOTP = f"""
+mutation DisableTotp($input: DisableTotpInput!) {{ disableTotp(input: $input) {{
+    __typename {_ERROR} ... on DisableTotpPayload {{ totpEnabled }} }} }}
+"""
+_API_KEY = "id name prefix scopes createdAt expiresAt lastUsedAt"
+CREATE_API_KEY = f"""
+mutation CreateApiKey($input: CreateApiKeyInput!) {{ createApiKey(input: $input) {{
+    __typename {_ERROR} ... on InvalidInput {{ field }}
+    ... on CreateApiKeyPayload {{ secret apiKey {{ {_API_KEY} }} }} }} }}
+"""
+REVOKE_API_KEY = f"""
+mutation RevokeApiKey($input: RevokeApiKeyInput!) {{ revokeApiKey(input: $input) {{
+    __typename {_ERROR} ... on NotFound {{ field }}
+    ... on RevokeApiKeyPayload {{ apiKey {{ {_API_KEY} }} }} }} }}
+"""
+API_KEYS = f"{{ viewer {{ apiKeys {{ {_API_KEY} }} }} }}"
+SESSIONS = """
+{ viewer { sessions { id createdAt lastUsedAt expiresAt userAgent current } } }
 """
 OPEN_WALLET = f"""
 mutation OpenWallet($input: OpenWalletInput!) {{ openWallet(input: $input) {{ __typename {_ERROR}

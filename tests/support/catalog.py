@@ -29,6 +29,28 @@ CONSTRAINTS = {
         "sessions_user_id_fkey": _belongs_to("user_id", "users"),
         "sessions_expire_later": "CHECK ((expires_at > created_at))",
     },
+    "api_keys": {
+        "api_keys_pkey": "PRIMARY KEY (id)",
+        "api_keys_user_id_fkey": _belongs_to("user_id", "users"),
+        "api_keys_key_hash_key": "UNIQUE (key_hash)",
+        "api_keys_hash_is_sha256": "CHECK ((octet_length(key_hash) = 32))",
+        "api_keys_scopes_known": (
+            "CHECK (((scopes)::text ~ '^(READ|FUND|OPERATE)( (READ|FUND|OPERATE))*$'::text))"
+        ),
+        "api_keys_expire_later": "CHECK ((expires_at > created_at))",
+    },
+    "second_factors": {
+        "second_factors_pkey": "PRIMARY KEY (user_id)",
+        "second_factors_user_fkey": _belongs_to("user_id", "users", on_delete=""),
+    },
+    "recovery_codes": {
+        "recovery_codes_pkey": "PRIMARY KEY (id)",
+        "recovery_codes_user_fkey": (
+            "FOREIGN KEY (user_id) REFERENCES second_factors(user_id) ON DELETE CASCADE"
+        ),
+        "recovery_codes_key": "UNIQUE (user_id, code_hash)",
+        "recovery_codes_hash_is_sha256": "CHECK ((octet_length(code_hash) = 32))",
+    },
     "wallets": {
         "wallets_pkey": "PRIMARY KEY (id)",
         "wallets_owner_id_fkey": _belongs_to("owner_id", "users"),
@@ -128,6 +150,7 @@ INDEXES = {
         "INDEX ON sessions (user_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
     ),
     "sessions_ended": "INDEX ON sessions (ended_at) WHERE (ended_at IS NOT NULL)",
+    "api_keys_of_user": "INDEX ON api_keys (user_id, id) WHERE (revoked_at IS NULL)",
     "users_operators": "INDEX ON users (id) WHERE ((role)::text = 'OPERATOR'::text)",
     "operations_open_holds_of": (
         "INDEX ON operations (source_wallet_id, expires_at) "

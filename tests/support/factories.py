@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Self
 from uuid import UUID, uuid4
 
-from tests.support.servers import SECRET_KEY
+from tests.support.servers import KEYS
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_money
 from wallet.core.settings import Funding, Settings
@@ -46,9 +46,9 @@ class Factory:
                 password_hash=_NO_PASSWORD,
                 created_at=now,
             )
-            return (await open_session(connection, user.id, secret_key=SECRET_KEY)).access_token
+            return (await open_session(connection, user.id, keys=KEYS)).access_token
 
-        return await authenticate(await run_transaction(create), secret_key=SECRET_KEY)
+        return await authenticate(await run_transaction(create), keys=KEYS)
 
     async def create_wallet(
         self, actor: Actor | None = None, *, balance: str = "0 EUR"

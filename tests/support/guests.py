@@ -5,11 +5,11 @@ from uuid import UUID, uuid4
 
 from tests.support.api import Account, Api
 from tests.support.observer import Observer
-from tests.support.servers import SECRET_KEY
+from tests.support.servers import KEYS
 from wallet.core.ids import new_id, to_global_id
 from wallet.core.tokens import (
     AccessClaims,
-    hash_refresh_token,
+    hash_token,
     issue_access_token,
     new_refresh_token,
 )
@@ -68,9 +68,9 @@ class Guests:
     async def _open_session(self, user_id: UUID) -> dict[str, Any]:
         family_id, refresh_token = new_id(), new_refresh_token()
         await self._observer.fetch(
-            _SESSION, new_id(), family_id, user_id, hash_refresh_token(refresh_token)
+            _SESSION, new_id(), family_id, user_id, hash_token(refresh_token)
         )
         access_token, _ = issue_access_token(
-            AccessClaims(user_id=user_id, family_id=family_id), secret_key=SECRET_KEY
+            AccessClaims(user_id=user_id, family_id=family_id), keys=KEYS
         )
         return {"accessToken": access_token, "refreshToken": refresh_token}

@@ -9,7 +9,16 @@ import asyncpg
 
 from tests.support.waiting import until
 
-_TABLES = ("users", "sessions", "wallets", "operations", "entries")
+_TABLES = (
+    "users",
+    "sessions",
+    "api_keys",
+    "second_factors",
+    "recovery_codes",
+    "wallets",
+    "operations",
+    "entries",
+)
 
 _WALLETS = """
 SELECT id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at, status, frozen_until,

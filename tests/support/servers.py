@@ -15,12 +15,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from wallet.core.keys import Keys
 from wallet.development.ports import find_free_port
 from wallet.development.processes import die_with_parent, wait_until
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 SECRET_KEY = "a-secret-key-that-only-tests-know-0123456789"
+KEYS = Keys(SECRET_KEY)
 
 
 class Databases:

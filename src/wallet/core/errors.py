@@ -30,6 +30,8 @@ class ErrorCode(StrEnum):
     NOT_REVERSIBLE = "NOT_REVERSIBLE"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
     RATE_UNAVAILABLE = "RATE_UNAVAILABLE"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
+    SECOND_FACTOR_ENABLED = "SECOND_FACTOR_ENABLED"
 
 
 class WalletError(Exception):
@@ -80,12 +82,30 @@ class EmailTakenError(WalletError):
 
 
 class InvalidCredentialsError(WalletError):
-    """Raised at login when the address is unknown or the password is wrong: never told apart."""
+    """Raised when the address is unknown or the password is wrong: at login never told apart."""
 
     code = ErrorCode.INVALID_CREDENTIALS
 
+    def __init__(self, message: str = "The e-mail address or the password is wrong.") -> None:
+        super().__init__(message)
+
+
+class SecondFactorRequiredError(WalletError):
+    """Raised at login when the password is right, and the account asks for a code as well."""
+
+    code = ErrorCode.SECOND_FACTOR_REQUIRED
+
     def __init__(self) -> None:
-        super().__init__("The e-mail address or the password is wrong.")
+        super().__init__("Send a code of your authenticator as well, or a recovery code.")
+
+
+class SecondFactorEnabledError(WalletError):
+    """Raised when a second factor is to be set up while there is one."""
+
+    code = ErrorCode.SECOND_FACTOR_ENABLED
+
+    def __init__(self) -> None:
+        super().__init__("There is a second factor already; disable it first.")
 
 
 class SessionExpiredError(WalletError):

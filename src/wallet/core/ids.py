@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from uuid import UUID, uuid5
 
@@ -41,6 +42,11 @@ def use_ids_made_by(make: Callable[[str | bytes], UUID]) -> None:
 def new_id() -> UUID:
     """Make a UUIDv7: ordered by time, so that new rows lie side by side in an index."""
     return _make(uuid_utils.uuid7().bytes)
+
+
+def made_at(id_: UUID) -> datetime:
+    """Return when an id of ours was made, to the millisecond: a UUIDv7 begins with it."""
+    return datetime.fromtimestamp(int.from_bytes(id_.bytes[:6]) / 1000, UTC)
 
 
 @cache

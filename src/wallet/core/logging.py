@@ -19,7 +19,10 @@ import structlog
 from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 _NEVER_LOGGED = frozenset(
-    {"password", "access_token", "refresh_token", "secret_key", "authorization", "variables"}
+    {
+        *("password", "access_token", "refresh_token", "secret_key", "authorization", "variables"),
+        *("device_token", "code", "secret", "cookie"),
+    }
 )
 
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wallet.core.keys import Keys
 from wallet.core.money import check_assets
 from wallet.core.rates import MARGIN_BPS_MAX
 
@@ -71,6 +73,14 @@ def _check_port(url: SplitResult) -> None:
         raise ValueError("it names one host, and its port is a number") from None
 
 
+def _is_weak(key: str) -> bool:
+    return (
+        key == _DEVELOPMENT_SECRET_KEY
+        or len(key) < SECRET_KEY_LENGTH_MIN
+        or len(set(key)) < _SECRET_KEY_DISTINCT_MIN
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a process; `.env.example` explains each."""
 
@@ -87,6 +97,7 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(default="redis://localhost:6379/0", repr=False)
     secret_key: str = Field(default=_DEVELOPMENT_SECRET_KEY, repr=False)
+    other_secret_keys: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
@@ -113,6 +124,14 @@ class Settings(BaseSettings):
     report_url_ttl_s: int = Field(default=900, ge=1, le=86_400)
     report_timeout_s: int = Field(default=600, ge=1, le=86_400)
     report_stall_s: int = Field(default=30, ge=1, le=3_600)
+
+    @field_validator("other_secret_keys", mode="before")
+    @classmethod
+    def _parse_keys(cls, value: object) -> object:
+        """Read ``KEY,KEY``."""
+        if not isinstance(value, str):
+            return value
+        return tuple(item.strip() for item in value.split(",") if item.strip())
 
     @field_validator("assets", mode="before")
     @classmethod
@@ -183,17 +202,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_weak_secret_in_production(self) -> Self:
-        weak = (
-            self.secret_key == _DEVELOPMENT_SECRET_KEY
-            or len(self.secret_key) < SECRET_KEY_LENGTH_MIN
-            or len(set(self.secret_key)) < _SECRET_KEY_DISTINCT_MIN
-        )
-        if weak and self.is_production:
-            raise ValueError(
-                "SECRET_KEY is missing or weak: production needs at least "
-                f"{SECRET_KEY_LENGTH_MIN} random characters (try `openssl rand -base64 48`)"
-            )
+        names = ["SECRET_KEY", *("OTHER_SECRET_KEYS" for _ in self.other_secret_keys)]
+        for name, key in zip(names, (self.secret_key, *self.other_secret_keys), strict=True):
+            if self.is_production and _is_weak(key):
+                raise ValueError(
+                    f"{name} is missing or weak: production needs at least "
+                    f"{SECRET_KEY_LENGTH_MIN} random characters (try `openssl rand -base64 48`)"
+                )
         return self
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The secret keys: the one that signs, and those that only verify."""
+        return Keys(self.secret_key, *self.other_secret_keys)
 
     @property
     def is_production(self) -> bool:

@@ -1,6 +1,6 @@
 """The tables, as Tortoise models: fields, constraints, pure properties."""
 
-from wallet.models.account import Session, User
+from wallet.models.account import ApiKey, RecoveryCode, SecondFactor, Session, User
 from wallet.models.exchange import ExchangeRate, Quote
 from wallet.models.ledger import (
     Entry,
@@ -12,12 +12,15 @@ from wallet.models.ledger import (
 )
 
 __all__ = [
+    "ApiKey",
     "Entry",
     "ExchangeRate",
     "Operation",
     "OperationKind",
     "OperationStatus",
     "Quote",
+    "RecoveryCode",
+    "SecondFactor",
     "Session",
     "User",
     "Wallet",

@@ -11,6 +11,7 @@ from wallet.core.inputs import (
     check_idempotency_key,
     check_optional_text,
 )
+from wallet.models.account import Scope
 from wallet.resolvers.transfers import refuse_statement
 from wallet.schema.context import Info
 from wallet.schema.holds import (
@@ -89,7 +90,7 @@ async def cancel_transfer(info: Info, input: CancelTransferInput) -> CancelTrans
 
 async def reverse(info: Info, input: ReverseInput) -> ReverseResult:  # noqa: A002
     """Give back what a transfer brought into one of the viewer's wallets."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.OPERATE)
     operation_id = _read_operation_id(input.operation_id)
     part = read_part(input)
     if actor.is_operator:

@@ -1,6 +1,7 @@
 """Resolvers of wallets' states and limits, and of operators' look-ups."""
 
 from wallet.core.inputs import DESCRIPTION_LENGTH_MAX, check_optional_text
+from wallet.models.account import Scope
 from wallet.resolvers.transfers import refuse_others_statement
 from wallet.schema.context import Info
 from wallet.schema.lookups import Lookup
@@ -50,7 +51,7 @@ async def unfreeze_wallet(info: Info, input: UnfreezeWalletInput) -> UnfreezeWal
 
 async def close_wallet(info: Info, input: CloseWalletInput) -> CloseWalletResult:  # noqa: A002
     """Close an empty wallet of the viewer's, or anybody's, for good."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.OPERATE)
     wallet_id = read_wallet_id(input.wallet_id, field="wallet_id")
     await refuse_others_statement(info, actor, wallet_id)
     closed = await wallet_states.close_wallet(info.context.services.ledger, wallet_id, actor=actor)
@@ -80,6 +81,6 @@ async def lookup(info: Info) -> Lookup:
 
 
 async def _get_operator(info: Info) -> Actor:
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.OPERATE)
     check_operator(actor)
     return actor

@@ -6,6 +6,7 @@ import strawberry
 
 from wallet.core.errors import BadRequestError
 from wallet.core.ids import find_id, parse_global_id
+from wallet.models.account import Scope
 from wallet.resolvers.quotes import quote
 from wallet.schema.accounts import User
 from wallet.schema.context import Info
@@ -20,13 +21,13 @@ NODES_MAX = 100
 
 async def viewer(info: Info) -> User | None:
     """Return the signed-in user."""
-    actor = await info.context.find_actor()
+    actor = await info.context.find_actor(Scope.READ)
     return User.of(actor.user_id, actor) if actor else None
 
 
 async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
     """Return one of the viewer's wallets."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.READ)
     info.context.charge(1)
     wallet_id = find_id("Wallet", id)
     record = await find_wallet(actor, wallet_id) if wallet_id else None
@@ -35,7 +36,7 @@ async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
 
 async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002
     """Return an operation that one of the viewer's wallets has a part in."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.READ)
     info.context.charge(1)
     operation_id = find_id("Operation", id)
     record = await find_operation(actor, operation_id) if operation_id else None
@@ -44,7 +45,7 @@ async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa:
 
 async def node(info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
     """Return whatever of the viewer's has this id."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.READ)
     match parse_global_id(id):
         case ("User", user_id) if user_id == actor.user_id:
             return User.of(actor.user_id, actor)

@@ -6,6 +6,7 @@ import strawberry
 
 from wallet.core.ids import find_id
 from wallet.core.inputs import check_currency
+from wallet.models.account import Scope
 from wallet.schema.context import Info
 from wallet.schema.optional import given
 from wallet.schema.quotes import CreateQuoteInput, CreateQuotePayload, ExchangeRate, Quote
@@ -18,7 +19,7 @@ async def exchange_rate(
     info: Info, base: CurrencyCode, quote: CurrencyCode, at: datetime | None = strawberry.UNSET
 ) -> ExchangeRate | None:
     """Return what one currency was worth in another at an instant, or is now."""
-    await info.context.get_actor()
+    await info.context.get_actor(Scope.READ)
     info.context.charge(1)
     rate = await rates.find_rate(base, quote, at=given(at))
     return ExchangeRate.of(rate) if rate else None
@@ -26,7 +27,7 @@ async def exchange_rate(
 
 async def create_quote(info: Info, input: CreateQuoteInput) -> CreateQuoteResult:  # noqa: A002
     """Hold the newest rate for the viewer."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.FUND)
     record = await quotes.create_quote(
         info.context.services.settings,
         actor=actor,
@@ -39,7 +40,7 @@ async def create_quote(info: Info, input: CreateQuoteInput) -> CreateQuoteResult
 
 async def quote(info: Info, id: strawberry.ID) -> Quote | None:  # noqa: A002
     """Return one of the viewer's quotes."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.READ)
     info.context.charge(1)
     quote_id = find_id("Quote", id)
     record = await quotes.find_quote(actor, quote_id) if quote_id else None

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from wallet.models.account import Scope
 from wallet.schema.context import Info
 from wallet.schema.reports import RequestReportInput, RequestReportPayload
 from wallet.schema.results import RequestReportResult
@@ -13,7 +14,7 @@ from wallet.services.statements import Filter
 
 async def request_report(info: Info, input: RequestReportInput) -> RequestReportResult:  # noqa: A002
     """Answer a link to a report of one of the viewer's wallets."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.READ)
     services = info.context.services
     requested = await request(
         services.ledger,
@@ -25,9 +26,7 @@ async def request_report(info: Info, input: RequestReportInput) -> RequestReport
     )
     ttl = timedelta(seconds=services.settings.report_url_ttl_s)
     expires_at = datetime.now(UTC).replace(microsecond=0) + ttl
-    token = sign_link(
-        requested.order, expires_at=expires_at, secret_key=services.settings.secret_key
-    )
+    token = sign_link(requested.order, expires_at=expires_at, keys=services.settings.keys)
     name = f"statement.{input.format.value.lower()}"
     return RequestReportPayload.of(
         requested,

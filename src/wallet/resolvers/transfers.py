@@ -12,6 +12,7 @@ from wallet.core.inputs import (
     check_idempotency_key,
     check_optional_text,
 )
+from wallet.models.account import Scope
 from wallet.schema.batches import (
     TransferBatchInput,
     TransferBatchPayload,
@@ -57,7 +58,7 @@ async def open_wallet(info: Info, input: OpenWalletInput) -> OpenWalletResult:  
 
 async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
     """Bring money from outside into a wallet."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.FUND)
     services = info.context.services
     order = await _read_funding(info, actor, input)
     return OperationPayload.of(
@@ -68,7 +69,7 @@ async def topup(info: Info, input: TopupInput) -> TopupResult:  # noqa: A002
 
 async def withdraw(info: Info, input: WithdrawInput) -> WithdrawResult:  # noqa: A002
     """Take money out of a wallet to the outside."""
-    actor = await info.context.get_actor()
+    actor = await info.context.get_actor(Scope.FUND)
     services = info.context.services
     order = await _read_funding(info, actor, input)
     return OperationPayload.of(

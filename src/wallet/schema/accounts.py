@@ -6,14 +6,20 @@ from uuid import UUID
 
 import strawberry
 
+from wallet.core.errors import ForbiddenError
 from wallet.core.ids import to_global_id
+from wallet.schema.api_keys import ApiKey
 from wallet.schema.context import Info
 from wallet.schema.nodes import Node
 from wallet.schema.optional import given
 from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
 from wallet.schema.scalars import CurrencyCode
+from wallet.schema.sessions import OpenSession
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
-from wallet.services.sessions import IssuedSession
+from wallet.services.actors import Actor
+from wallet.services.api_keys import KEYS_MAX, list_api_keys
+from wallet.services.second_factors import is_enabled
+from wallet.services.sessions import SESSIONS_LISTED_MAX, IssuedSession, list_sessions
 from wallet.services.wallets import list_wallets
 
 
@@ -74,6 +80,40 @@ class User(Node):
             looked_up_by=self.looked_up_by,
         )
 
+    @strawberry.field(
+        description=(
+            "The user's sessions, at most 100: the one that asks, then the last used first."
+        )
+    )
+    async def sessions(self, info: Info) -> list[OpenSession]:
+        """List where the user is signed in."""
+        info.context.charge(SESSIONS_LISTED_MAX)
+        actor = await self._check_self(info)
+        current_id = actor.family_id if actor else None
+        found = await list_sessions(self.user_id, first_id=current_id)
+        return [OpenSession.of(record, current_id) for record in found]
+
+    @strawberry.field(description="The keys of the user's services, oldest first; at most 50.")
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        """List the keys that live."""
+        info.context.charge(KEYS_MAX)
+        await self._check_self(info)
+        return [ApiKey.of(record) for record in await list_api_keys(self.user_id)]
+
+    @strawberry.field(description="Whether login asks for a code beside the password.")
+    async def totp_enabled(self, info: Info) -> bool:
+        """Tell whether there is a second factor."""
+        info.context.charge(1)
+        await self._check_self(info)
+        return await is_enabled(self.user_id)
+
+    async def _check_self(self, info: Info) -> Actor | None:
+        """Refuse whoever is somebody else, or a key; at signup and login nobody asks yet."""
+        actor = await info.context.find_actor()
+        if actor is not None and actor.user_id != self.user_id:
+            raise ForbiddenError("Only a user itself sees how it signs in.")
+        return actor
+
 
 @strawberry.type(
     description=(
@@ -85,15 +125,17 @@ class Session:
     """What a client keeps."""
 
     access_token: str = strawberry.field(description="For the Authorization header; short-lived.")
-    refresh_token: str = strawberry.field(description="For refreshSession; works once.")
+    refresh_token: str = strawberry.field(
+        description="For refreshSession; works once. Empty where a cookie keeps it."
+    )
     expires_at: datetime = strawberry.field(description="When the access token expires.")
 
     @classmethod
-    def of(cls, session: IssuedSession) -> Self:
-        """Hand a session to its client."""
+    def of(cls, session: IssuedSession, *, in_cookie: bool = False) -> Self:
+        """Hand a session to its client, or all of it but what its cookie keeps."""
         return cls(
             access_token=session.access_token,
-            refresh_token=session.refresh_token,
+            refresh_token="" if in_cookie else session.refresh_token,
             expires_at=session.expires_at,
         )
 
@@ -113,6 +155,19 @@ class LoginInput:
 
     email: str = strawberry.field(description="The account's address.")
     password: str = strawberry.field(description="The account's password.")
+    code: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "Of the account's authenticator, or a recovery code; after SecondFactorRequired."
+        ),
+    )
+    device_token: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "As an earlier signup or login of this account answered it: then others' wrong "
+            "guesses do not slow this login down."
+        ),
+    )
 
 
 @strawberry.input(description="Which session goes on.")
@@ -120,7 +175,9 @@ class RefreshSessionInput:
     """Input of refreshSession."""
 
     refresh_token: str = strawberry.field(
-        description="The newest one; an older one ends the session."
+        description=(
+            "The newest one; an older one ends the session. Empty where a cookie keeps it."
+        )
     )
 
 
@@ -140,6 +197,12 @@ class SignupPayload:
     user: User = strawberry.field(description="The new user.")
     wallet: Wallet = strawberry.field(description="Its first wallet.")
     session: Session = strawberry.field(description="Its first session.")
+    device_token: str = strawberry.field(
+        description=(
+            "For this account's next login on this device; keep it when the user logs out. "
+            "Empty where a cookie keeps it."
+        )
+    )
 
 
 @strawberry.type(description="A user, signed in.")
@@ -148,6 +211,12 @@ class LoginPayload:
 
     user: User = strawberry.field(description="Who signed in.")
     session: Session = strawberry.field(description="The new session.")
+    device_token: str = strawberry.field(
+        description=(
+            "For this account's next login on this device; keep it when the user logs out. "
+            "Empty where a cookie keeps it."
+        )
+    )
 
 
 @strawberry.type(description="The session goes on.")

@@ -91,9 +91,19 @@ class EmailTaken(Error):
     """The account exists."""
 
 
-@strawberry.type(description="The e-mail address or the password is wrong.")
+@strawberry.type(description="The e-mail address, the password or the code is wrong.")
 class InvalidCredentials(Error):
     """Unknown address or wrong password."""
+
+
+@strawberry.type(description="The password is right; the account asks for a code as well.")
+class SecondFactorRequired(Error):
+    """Half signed in."""
+
+
+@strawberry.type(description="There is a second factor already.")
+class SecondFactorEnabled(Error):
+    """Enabled already."""
 
 
 @strawberry.type(description="The session has ended; log in again.")
@@ -293,6 +303,8 @@ _ERROR_TYPES: dict[type[errors.WalletError], type[Error]] = {
     errors.EmailTakenError: EmailTaken,
     errors.InvalidCredentialsError: InvalidCredentials,
     errors.SessionExpiredError: SessionExpired,
+    errors.SecondFactorRequiredError: SecondFactorRequired,
+    errors.SecondFactorEnabledError: SecondFactorEnabled,
     ledger.InsufficientFundsError: InsufficientFunds,
     ledger.CurrencyMismatchError: CurrencyMismatch,
     ledger.WalletUnavailableError: WalletUnavailable,

@@ -10,6 +10,7 @@ from wallet.schema.accounts import (
     RefreshSessionPayload,
     SignupPayload,
 )
+from wallet.schema.api_keys import CreateApiKeyPayload, RevokeApiKeyPayload
 from wallet.schema.errors import (
     Busy,
     CurrencyMismatch,
@@ -26,6 +27,8 @@ from wallet.schema.errors import (
     QuoteExpired,
     RateLimited,
     RateUnavailable,
+    SecondFactorEnabled,
+    SecondFactorRequired,
     SessionExpired,
     WalletNotEmpty,
     WalletUnavailable,
@@ -33,6 +36,12 @@ from wallet.schema.errors import (
 from wallet.schema.operators import SetWalletLimitsPayload, WalletPayload
 from wallet.schema.quotes import CreateQuotePayload
 from wallet.schema.reports import RequestReportPayload
+from wallet.schema.second_factors import (
+    ConfirmTotpPayload,
+    DisableTotpPayload,
+    StartTotpPayload,
+)
+from wallet.schema.sessions import ChangePasswordPayload, EndSessionPayload
 from wallet.schema.transfers import OpenWalletPayload, OperationPayload
 
 SignupResult = Annotated[
@@ -40,7 +49,7 @@ SignupResult = Annotated[
     strawberry.union("SignupResult", description="What became of a signup."),
 ]
 LoginResult = Annotated[
-    LoginPayload | InvalidCredentials | RateLimited,
+    LoginPayload | InvalidCredentials | RateLimited | SecondFactorRequired,
     strawberry.union("LoginResult", description="What became of a login."),
 ]
 RefreshSessionResult = Annotated[
@@ -50,6 +59,34 @@ RefreshSessionResult = Annotated[
 LogoutResult = Annotated[
     LogoutPayload | SessionExpired,
     strawberry.union("LogoutResult", description="What became of a logout."),
+]
+EndSessionResult = Annotated[
+    EndSessionPayload | NotFound,
+    strawberry.union("EndSessionResult", description="What became of the end of a session."),
+]
+ChangePasswordResult = Annotated[
+    ChangePasswordPayload | InvalidInput | InvalidCredentials | RateLimited,
+    strawberry.union("ChangePasswordResult", description="What became of a change of password."),
+]
+StartTotpResult = Annotated[
+    StartTotpPayload | InvalidCredentials | RateLimited | SecondFactorEnabled,
+    strawberry.union("StartTotpResult", description="What became of setting up a second factor."),
+]
+ConfirmTotpResult = Annotated[
+    ConfirmTotpPayload | InvalidCredentials | RateLimited,
+    strawberry.union("ConfirmTotpResult", description="What became of the first code."),
+]
+DisableTotpResult = Annotated[
+    DisableTotpPayload | InvalidCredentials | RateLimited,
+    strawberry.union("DisableTotpResult", description="What became of the end of a second factor."),
+]
+CreateApiKeyResult = Annotated[
+    CreateApiKeyPayload | InvalidInput | LimitExceeded | Forbidden,
+    strawberry.union("CreateApiKeyResult", description="What became of a new key."),
+]
+RevokeApiKeyResult = Annotated[
+    RevokeApiKeyPayload | NotFound | Forbidden,
+    strawberry.union("RevokeApiKeyResult", description="What became of the end of a key."),
 ]
 OpenWalletResult = Annotated[
     OpenWalletPayload | InvalidInput | LimitExceeded | IdempotencyConflict,

@@ -3,7 +3,18 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from wallet.resolvers import accounts, holds, operators, queries, quotes, reports, transfers
+from wallet.resolvers import (
+    accounts,
+    api_keys,
+    holds,
+    operators,
+    queries,
+    quotes,
+    reports,
+    second_factors,
+    sessions,
+    transfers,
+)
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
 from wallet.schema.errors import EXCEPTION_HANDLERS
@@ -15,8 +26,13 @@ from wallet.schema.quotes import ExchangeRate, Quote
 from wallet.schema.results import (
     CancelTransferResult,
     CaptureHoldResult,
+    ChangePasswordResult,
     CloseWalletResult,
+    ConfirmTotpResult,
+    CreateApiKeyResult,
     CreateQuoteResult,
+    DisableTotpResult,
+    EndSessionResult,
     FreezeWalletResult,
     HoldResult,
     LoginResult,
@@ -25,8 +41,10 @@ from wallet.schema.results import (
     RefreshSessionResult,
     RequestReportResult,
     ReverseResult,
+    RevokeApiKeyResult,
     SetWalletLimitsResult,
     SignupResult,
+    StartTotpResult,
     TopupResult,
     TransferResult,
     UnfreezeWalletResult,
@@ -92,6 +110,32 @@ class Mutation:
     )
     logout: LogoutResult = strawberry.mutation(
         resolver=accounts.logout, description="Ends this session, or all of the viewer's."
+    )
+    end_session: EndSessionResult = strawberry.mutation(
+        resolver=sessions.end_session, description="End one of the viewer's sessions."
+    )
+    change_password: ChangePasswordResult = strawberry.mutation(
+        resolver=sessions.change_password,
+        description="Replace the viewer's password; all its sessions end but this one.",
+    )
+    start_totp: StartTotpResult = strawberry.mutation(
+        resolver=second_factors.start_totp,
+        description="Set up a second factor: a secret for the viewer's authenticator.",
+    )
+    confirm_totp: ConfirmTotpResult = strawberry.mutation(
+        resolver=second_factors.confirm_totp,
+        description="Have login ask for a code from now on; all sessions end but this one.",
+    )
+    disable_totp: DisableTotpResult = strawberry.mutation(
+        resolver=second_factors.disable_totp,
+        description="Have login ask for the password alone again.",
+    )
+    create_api_key: CreateApiKeyResult = strawberry.mutation(
+        resolver=api_keys.create_api_key,
+        description="Make a key for one of the viewer's services; the viewer is an operator.",
+    )
+    revoke_api_key: RevokeApiKeyResult = strawberry.mutation(
+        resolver=api_keys.revoke_api_key, description="End one of the viewer's API keys."
     )
     open_wallet: OpenWalletResult = strawberry.mutation(
         resolver=transfers.open_wallet, description="Open a further wallet."

@@ -151,8 +151,8 @@ class GraphQLView:
             services=self._services,
             access_token=read_bearer_token(headers.get(b"authorization")),
             address=address_of(client[0]) if client else "",
+            sent=headers,
             scheme=scope["scheme"],
-            host=headers.get(b"host"),
         )
 
 

@@ -1,16 +1,19 @@
 """Accounts: signing up, logging in, and who is an operator."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import email_validator
 from tortoise.exceptions import IntegrityError
 
+from wallet.core.devices import find_device, new_device_token
 from wallet.core.errors import (
     EmailTakenError,
     ForbiddenError,
     InvalidCredentialsError,
     InvalidInputError,
     NotFoundError,
+    SecondFactorRequiredError,
 )
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
@@ -24,20 +27,32 @@ from wallet.core.passwords import (
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, User
 from wallet.models.account import Role
-from wallet.services.actors import Actor
+from wallet.services import second_factors
+from wallet.services.actors import Actor, Visitor
 from wallet.services.database import Connection, fetch, is_taken, run_transaction
 from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
+    CODE,
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
+    LOGIN_BY_DEVICE,
+    PASSWORD_BY_SESSION,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
     RateLimiter,
 )
-from wallet.services.sessions import IssuedSession, open_session
+from wallet.services.sessions import IssuedSession, end_in_transaction, forget, open_session
+from wallet.services.token_memory import TokenMemory
 from wallet.services.wallets import open_in_transaction
 
 _EMAIL_LENGTH_MAX = 254
+_WRONG_PASSWORD = "The password is wrong."  # noqa: S105
+
+_LOCK_UNCHANGED = "SELECT id FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE"
+
+_REPLACE_HASH = """
+UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id
+"""
 
 _OPERATOR = "SELECT id AS user_id, email, role, created_at FROM users WHERE email = $1"
 
@@ -46,19 +61,21 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SignedUp:
-    """A new account: the user, its first wallet, its first session."""
+    """A new account: the user, its first wallet, its first session, and the device's token."""
 
     user: User
     wallet: WalletRecord
     session: IssuedSession
+    device_token: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A user and its new session."""
+    """A user, its new session, and the token of the device that it is on."""
 
     user: User
     session: IssuedSession
+    device_token: str
 
 
 def normalise_email(email: str) -> str | None:
@@ -87,15 +104,12 @@ async def signup(
     email: str,
     password: str,
     currency: str,
-    address: str,
+    visitor: Visitor,
 ) -> SignedUp:
     """
     Make an account with a first wallet in *currency*, and sign it in.
 
     Atomic: user, wallet, SIGNUP operation and session, or nothing.
-
-    Args:
-        address: Where the request comes from, for the rate limit.
 
     Raises:
         InvalidInputError: The address, the password or the currency breaks a rule.
@@ -103,14 +117,9 @@ async def signup(
         EmailTakenError: The account exists.
     """
     normalised = _check_email(email)
-    check_text(
-        password,
-        field=("password",),
-        length_min=PASSWORD_LENGTH_MIN,
-        length_max=PASSWORD_LENGTH_MAX,
-    )
+    _check_password(password, field="password")
     check_currency(currency, field=("currency",))
-    await limiter.take((SIGNUP_BY_ADDRESS, address), (SIGNUP_BY_ACCOUNT, normalised))
+    await limiter.take((SIGNUP_BY_ADDRESS, visitor.address), (SIGNUP_BY_ACCOUNT, normalised))
     password_hash = await hash_password(password)
 
     async def sign_up(connection: Connection) -> SignedUp:
@@ -118,8 +127,10 @@ async def signup(
         wallet = await open_in_transaction(
             connection, ledger, user_id=user.id, currency=currency, kind=OperationKind.SIGNUP
         )
-        session = await open_session(connection, user.id, secret_key=settings.secret_key)
-        return SignedUp(user, wallet, session)
+        session = await open_session(
+            connection, user.id, keys=settings.keys, user_agent=visitor.user_agent
+        )
+        return SignedUp(user, wallet, session, new_device_token(user.email, keys=settings.keys))
 
     signed_up = await run_transaction(sign_up)
     log.info("signup", user=str(signed_up.user.id), currency=currency)
@@ -128,32 +139,121 @@ async def signup(
 
 
 async def login(
-    limiter: RateLimiter, settings: Settings, *, email: str, password: str, address: str
+    limiter: RateLimiter,
+    settings: Settings,
+    *,
+    email: str,
+    password: str,
+    visitor: Visitor,
+    code: str | None = None,
 ) -> LoggedIn:
     """
-    Check a password and open a session.
+    Check a password, and a code where the account asks for one, and open a session.
 
-    It takes the same time whether the account exists or not.
+    It takes the same time whether the account exists or not. A device that has
+    signed in before is counted by itself: others' guesses do not keep it out.
 
     Raises:
-        RateLimitedError: Too many logins from this address or for this account.
-        InvalidCredentialsError: The address is unknown, or the password is wrong.
+        RateLimitedError: Too many logins from this address or for this account,
+            or with this device's token.
+        InvalidCredentialsError: The address is unknown, the password or the code is wrong.
+        SecondFactorRequiredError: The password is right, and a code is missing.
     """
     normalised = normalise_email(email)
     account = normalised or email.encode("utf-8", "replace").decode()
-    await limiter.take((LOGIN_BY_ADDRESS, address), (LOGIN_BY_ACCOUNT, account))
+    device_id = find_device(visitor.device_token, account, keys=settings.keys)
+    if device_id is not None:
+        await limiter.take((LOGIN_BY_DEVICE, device_id))
+    else:
+        await limiter.take((LOGIN_BY_ADDRESS, visitor.address), (LOGIN_BY_ACCOUNT, account))
     user = await User.get_or_none(email=normalised) if normalised else None
-    # What no signup would have taken is not worth hashing a megabyte for.
-    candidate = password if len(password) <= PASSWORD_LENGTH_MAX else ""
-    if not await verify_password(candidate, user.password_hash if user else None) or user is None:
+    password_hash = user.password_hash if user else None
+    if not await verify_password(_candidate(password), password_hash) or user is None:
         log.info("login refused")
         raise InvalidCredentialsError
     user_id = user.id
-    session = await run_transaction(
-        lambda connection: open_session(connection, user_id, secret_key=settings.secret_key)
-    )
+    asks_for_code = await second_factors.is_enabled(user_id)
+    if asks_for_code and code is None:
+        raise SecondFactorRequiredError
+    if asks_for_code:
+        await limiter.take((CODE, device_id or str(user_id)))
+
+    async def log_in(connection: Connection) -> IssuedSession:
+        # A password that was changed meanwhile has ended all sessions but one.
+        if not await connection.execute_query_dict(_LOCK_UNCHANGED, [user_id, password_hash]):
+            raise InvalidCredentialsError
+        if not asks_for_code and await second_factors.is_enabled(user_id):
+            raise SecondFactorRequiredError
+        if asks_for_code and not await second_factors.use_code(
+            connection, user_id, code or "", keys=settings.keys
+        ):
+            raise second_factors.wrong_code()
+        return await open_session(
+            connection, user_id, keys=settings.keys, user_agent=visitor.user_agent
+        )
+
+    session = await run_transaction(log_in)
     log.info("login", user=str(user.id))
-    return LoggedIn(user, session)
+    return LoggedIn(user, session, new_device_token(user.email, keys=settings.keys))
+
+
+async def change_password(
+    limiter: RateLimiter,
+    *,
+    actor: Actor,
+    current_password: str,
+    new_password: str,
+    memory: TokenMemory | None = None,
+) -> int:
+    """
+    Replace the actor's password, and end all its sessions but this one; return how many ended.
+
+    Atomic: the new password counts, and the others have ended, or nothing has changed.
+
+    Raises:
+        InvalidInputError: The new password breaks a rule.
+        RateLimitedError: Too many passwords were tried in this session.
+        InvalidCredentialsError: The current password is wrong.
+    """
+    _check_password(new_password, field="new_password")
+    verified_hash = await confirm_password(limiter, actor, current_password)
+    new_hash = await hash_password(new_password)
+
+    async def change(connection: Connection) -> list[UUID]:
+        if not await connection.execute_query_dict(
+            _REPLACE_HASH, [actor.user_id, verified_hash, new_hash]
+        ):
+            raise InvalidCredentialsError(_WRONG_PASSWORD)
+        return await end_in_transaction(connection, actor.user_id, but_id=actor.family_id)
+
+    ended = await run_transaction(change)
+    forget(memory, ended)
+    log.info("password changed", sessions_ended=len(ended))
+    return len(ended)
+
+
+async def confirm_password(limiter: RateLimiter, actor: Actor, password: str) -> str:
+    """
+    Check that whoever is signed in knows the password; return its hash.
+
+    Limited per session, so that a stolen one does not keep its owner's others out.
+
+    Raises:
+        RateLimitedError: Too many passwords were tried in this session.
+        InvalidCredentialsError: The password is wrong.
+    """
+    await limiter.take((PASSWORD_BY_SESSION, str(actor.family_id)))
+    user = await User.get(id=actor.user_id)
+    if not await verify_password(_candidate(password), user.password_hash):
+        log.info("password refused")
+        raise InvalidCredentialsError(_WRONG_PASSWORD)
+    return user.password_hash
+
+
+async def find_user_id(email: str) -> UUID | None:
+    """Return the id of the account with this address; None when there is none."""
+    user = await User.get_or_none(email=normalise_email(email) or "")
+    return user.id if user else None
 
 
 async def get_operator(email: str) -> Actor:
@@ -183,6 +283,17 @@ async def grant_operator(email: str) -> bool:
     if granted:
         log.warning("operator granted", email=normalised)
     return bool(granted)
+
+
+def _check_password(password: str, *, field: str) -> None:
+    check_text(
+        password, field=(field,), length_min=PASSWORD_LENGTH_MIN, length_max=PASSWORD_LENGTH_MAX
+    )
+
+
+def _candidate(password: str) -> str:
+    """Return a password to verify; what no signup would take is not worth hashing a megabyte."""
+    return password if len(password) <= PASSWORD_LENGTH_MAX else ""
 
 
 def _check_email(email: str) -> str:

@@ -98,6 +98,9 @@ SIGNUP_BY_ACCOUNT = Bucket("signup-account", capacity=5, refill_s=60)
 LOGIN_BY_ADDRESS = Bucket("login-address", capacity=30, refill_s=2)
 LOGIN_BY_ACCOUNT = Bucket("login-account", capacity=10, refill_s=30)
 REPORT_BY_USER = Bucket("report-user", capacity=30, refill_s=60)
+LOGIN_BY_DEVICE = Bucket("login-device", capacity=10, refill_s=30)
+PASSWORD_BY_SESSION = Bucket("password-session", capacity=10, refill_s=30)
+CODE = Bucket("code", capacity=5, refill_s=30)
 
 Subject = tuple[Bucket, str]
 """A bucket, and whose it is."""

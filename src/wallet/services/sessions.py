@@ -6,18 +6,20 @@ one that comes back means that two hold it, so the whole family ends
 (refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from wallet.core.errors import SessionExpiredError, UnauthenticatedError
-from wallet.core.ids import new_id
+from wallet.core.errors import NotFoundError, SessionExpiredError, UnauthenticatedError
+from wallet.core.ids import made_at, new_id
+from wallet.core.keys import Keys
 from wallet.core.logging import get_logger
 from wallet.core.tokens import (
     REFRESH_TOKEN_TTL_S,
     AccessClaims,
     InvalidTokenError,
-    hash_refresh_token,
+    hash_token,
     issue_access_token,
     new_refresh_token,
     read_access_token,
@@ -28,8 +30,8 @@ from wallet.services.database import Connection, fetch, run_transaction
 from wallet.services.token_memory import TokenMemory
 
 _OPEN = """
-INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at)
-VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5))
+INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at, user_agent)
+VALUES ($1, $2, $3, $4, now(), now() + make_interval(secs => $5), $6)
 """
 
 # Whoever uses, reuses or ends a user's tokens goes one by one: a statement that
@@ -46,9 +48,9 @@ _USE = """
 WITH used AS (
     UPDATE sessions SET used_at = now()
      WHERE token_hash = $1 AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
-    RETURNING family_id, user_id
+    RETURNING family_id, user_id, user_agent
 )
-SELECT family_id, user_id FROM used
+SELECT family_id, user_id, user_agent FROM used
 """
 
 _END_FAMILY_OF_REUSED = """
@@ -70,12 +72,25 @@ SELECT users.id, users.email, users.role, users.created_at
 _END = """
 WITH ended AS (
     UPDATE sessions SET ended_at = now()
-     WHERE user_id = $1 AND ($2::uuid IS NULL OR family_id = $2)
+     WHERE user_id = $1
+       AND ($2::uuid IS NULL OR family_id = $2) AND ($3::uuid IS NULL OR family_id <> $3)
        AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
     RETURNING family_id
 )
 SELECT DISTINCT family_id FROM ended
 """
+
+_LIST = """
+SELECT family_id, created_at, expires_at, user_agent FROM sessions
+ WHERE user_id = $1 AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
+ ORDER BY family_id IS NOT DISTINCT FROM $2 DESC, created_at DESC
+ LIMIT $3
+"""
+
+SESSIONS_LISTED_MAX = 100
+"""Most sessions that are listed: the one that asks, and those that were used last."""
+
+_USER_AGENT_LENGTH_MAX = 200
 
 log = get_logger(__name__)
 
@@ -89,24 +104,57 @@ class IssuedSession:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """
+    A session that lives, as its user sees it.
+
+    Attributes:
+        used_at: When it was opened or refreshed last.
+    """
+
+    family_id: UUID
+    opened_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    user_agent: str | None
+
+
 async def open_session(
-    connection: Connection, user_id: UUID, *, secret_key: str, family_id: UUID | None = None
+    connection: Connection,
+    user_id: UUID,
+    *,
+    keys: Keys,
+    family_id: UUID | None = None,
+    user_agent: str | None = None,
 ) -> IssuedSession:
-    """Open a session for *user_id*, or give its next token to the family *family_id*."""
+    """
+    Open a session for *user_id*, or give its next token to the family *family_id*.
+
+    Args:
+        user_agent: What the client calls itself; what is too long of it is cut off.
+    """
     family_id = family_id or new_id()
     refresh_token = new_refresh_token()
     await connection.execute_query(
         _OPEN,
-        [new_id(), family_id, user_id, hash_refresh_token(refresh_token), REFRESH_TOKEN_TTL_S],
+        [
+            new_id(),
+            family_id,
+            user_id,
+            hash_token(refresh_token),
+            REFRESH_TOKEN_TTL_S,
+            _clean(user_agent),
+        ],
     )
     access_token, expires_at = issue_access_token(
-        AccessClaims(user_id=user_id, family_id=family_id), secret_key=secret_key
+        AccessClaims(user_id=user_id, family_id=family_id), keys=keys
     )
     return IssuedSession(access_token, refresh_token, expires_at)
 
 
 async def refresh_session(
-    refresh_token: str, *, secret_key: str, memory: TokenMemory | None = None
+    refresh_token: str, *, keys: Keys, memory: TokenMemory | None = None
 ) -> IssuedSession:
     """
     Exchange a refresh token for the next one and a new access token.
@@ -117,7 +165,7 @@ async def refresh_session(
     Raises:
         SessionExpiredError: The token is unknown, used, ended or too old.
     """
-    token_hash = hash_refresh_token(refresh_token)
+    token_hash = hash_token(refresh_token)
 
     async def exchange(connection: Connection) -> IssuedSession | UUID | None:
         known = await connection.execute_query_dict(_LOCK_OWNER_OF_HASH, [token_hash])
@@ -127,9 +175,7 @@ async def refresh_session(
             if ended:
                 log.warning("refresh token reused", sessions_ended=ended)
             return known[0]["family_id"] if known else None
-        return await open_session(
-            connection, rows[0]["user_id"], secret_key=secret_key, family_id=rows[0]["family_id"]
-        )
+        return await open_session(connection, keys=keys, **rows[0])
 
     exchanged = await run_transaction(exchange)
     if isinstance(exchanged, IssuedSession):
@@ -141,7 +187,7 @@ async def refresh_session(
 
 
 async def authenticate(
-    access_token: str, *, secret_key: str, memory: TokenMemory | None = None
+    access_token: str, *, keys: Keys, memory: TokenMemory | None = None
 ) -> Actor:
     """
     Return who *access_token* speaks for, as long as its session lives.
@@ -153,7 +199,7 @@ async def authenticate(
         UnauthenticatedError: The token is not valid, or its session has ended.
     """
     try:
-        token = read_access_token(access_token, secret_key=secret_key)
+        token = read_access_token(access_token, keys=keys)
     except InvalidTokenError:
         raise UnauthenticatedError from None
     mark = memory.mark() if memory is not None else 0
@@ -173,6 +219,43 @@ async def authenticate(
     return actor
 
 
+async def list_sessions(user_id: UUID, *, first_id: UUID | None) -> list[SessionRecord]:
+    """
+    Return a user's living sessions, the last used first; SESSIONS_LISTED_MAX bounds them.
+
+    Args:
+        first_id: The session that comes before all others, where it is the user's.
+    """
+    rows = await fetch(_LIST, user_id, first_id, SESSIONS_LISTED_MAX)
+    return [
+        SessionRecord(
+            family_id=row["family_id"],
+            # By the clock of the process that opened it, which may be ahead of PostgreSQL's.
+            opened_at=min(made_at(row["family_id"]), row["created_at"]),
+            used_at=row["created_at"],
+            expires_at=row["expires_at"],
+            user_agent=row["user_agent"],
+        )
+        for row in rows
+    ]
+
+
+async def end_session(actor: Actor, family_id: UUID, *, memory: TokenMemory | None = None) -> None:
+    """
+    End one of the actor's sessions, this one or another, as ``end_sessions`` does.
+
+    Raises:
+        NotFoundError: It is not the actor's, or has ended.
+    """
+    ended = await run_transaction(
+        lambda connection: end_in_transaction(connection, actor.user_id, family_id=family_id)
+    )
+    if not ended:
+        raise NotFoundError("There is no such session.", field=("session_id",))
+    forget(memory, ended)
+    log.info("session ended")
+
+
 async def end_sessions(actor: Actor, *, everywhere: bool, memory: TokenMemory | None = None) -> int:
     """
     End the actor's session, or all of the actor's; return how many ended.
@@ -181,15 +264,35 @@ async def end_sessions(actor: Actor, *, everywhere: bool, memory: TokenMemory | 
     process whose *memory* is given, by the others as soon as they have noticed.
     """
     family_id = None if everywhere else actor.family_id
-
-    async def end(connection: Connection) -> list[UUID]:
-        await connection.execute_query_dict(_LOCK_USER, [actor.user_id])
-        rows = await connection.execute_query_dict(_END, [actor.user_id, family_id])
-        return [row["family_id"] for row in rows]
-
-    ended = await run_transaction(end)
-    if memory is not None:
-        for forgotten_id in {actor.family_id, *ended}:
-            memory.forget_session(forgotten_id)
+    ended = await run_transaction(
+        lambda connection: end_in_transaction(connection, actor.user_id, family_id=family_id)
+    )
+    forget(memory, {actor.family_id, *ended})
     log.info("logout", sessions_ended=len(ended))
     return len(ended)
+
+
+async def end_in_transaction(
+    connection: Connection,
+    user_id: UUID,
+    *,
+    family_id: UUID | None = None,
+    but_id: UUID | None = None,
+) -> list[UUID]:
+    """End one session of a user, or all of them but one; return which have ended."""
+    await connection.execute_query_dict(_LOCK_USER, [user_id])
+    rows = await connection.execute_query_dict(_END, [user_id, family_id, but_id])
+    return [row["family_id"] for row in rows]
+
+
+def forget(memory: TokenMemory | None, ended: Iterable[UUID]) -> None:
+    """Have *memory* forget the tokens of sessions that have just ended."""
+    if memory is not None:
+        for family_id in ended:
+            memory.forget_session(family_id)
+
+
+def _clean(user_agent: str | None) -> str | None:
+    """Return what can be stored and shown of a client's name for itself."""
+    shown = "".join(filter(str.isprintable, user_agent or "")).strip()
+    return shown[:_USER_AGENT_LENGTH_MAX] or None

@@ -2,13 +2,14 @@
 
 import base64
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID, uuid4, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet.core.ids import find_id, new_id, parse_global_id, to_global_id, world_wallet_id
+from wallet.core.ids import find_id, made_at, new_id, parse_global_id, to_global_id, world_wallet_id
 
 ID = UUID("0195a1b2-c3d4-7e5f-8a6b-7c8d9e0fabcd")
 
@@ -37,6 +38,16 @@ class TestNewId:
 
         assert ids == sorted(ids)
         assert len(set(ids)) == len(ids)
+
+
+class TestMadeAt:
+    """made_at."""
+
+    def test_is_now(self) -> None:
+        """An id says when it was made, to the millisecond."""
+        before = datetime.now(UTC) - timedelta(milliseconds=1)
+
+        assert before <= made_at(new_id()) <= datetime.now(UTC)
 
 
 class TestWorldWalletId:

@@ -217,7 +217,10 @@ class TestSecrets:
 
     @pytest.mark.parametrize(
         "name",
-        ["password", "access_token", "refresh_token", "secret_key", "authorization", "variables"],
+        [
+            *("password", "access_token", "refresh_token", "secret_key", "authorization"),
+            *("variables", "device_token", "code", "secret", "cookie"),
+        ],
     )
     def test_fields(self, lines: Lines, name: str) -> None:
         """A secret that is passed as a field is hidden; that it was passed is not."""

@@ -240,6 +240,28 @@ class TestLoadSettings:
         assert line.startswith("SECRET_KEY is missing or weak")
         assert "openssl rand" in line
 
+    @pytest.mark.parametrize("others", ["short", f"{STRONG[::-1]},short", "a" * 64])
+    def test_production_refuses_another_weak_secret(
+        self, monkeypatch: pytest.MonkeyPatch, others: str
+    ) -> None:
+        """A key that only verifies opens as much as the one that signs."""
+        error = refusal(
+            monkeypatch, ENVIRONMENT="production", SECRET_KEY=STRONG, OTHER_SECRET_KEYS=others
+        )
+
+        (line,) = str(error).splitlines()
+        assert line.startswith("OTHER_SECRET_KEYS is missing or weak")
+
+    def test_other_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Several keys verify; SECRET_KEY alone signs."""
+        monkeypatch.setenv("SECRET_KEY", "first")
+        monkeypatch.setenv("OTHER_SECRET_KEYS", " second,third, ")
+
+        keys = load_settings().keys
+
+        assert list(keys) == ["first", "second", "third"]
+        assert keys.current == "first"
+
     def test_production_takes_a_strong_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """32 random characters are enough."""
         monkeypatch.setenv("ENVIRONMENT", "production")
@@ -282,6 +304,7 @@ class TestSettings:
         """Settings that end up in a log or a debugger give nothing away."""
         settings = Settings(
             secret_key=PASSWORD,
+            other_secret_keys=(PASSWORD,),
             database_url=f"postgresql://wallet:{PASSWORD}@db/wallet",
             redis_url=f"redis://:{PASSWORD}@cache/0",
         )

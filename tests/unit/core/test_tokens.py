@@ -11,11 +11,12 @@ import jwt
 import pytest
 
 from wallet.core.ids import new_id
+from wallet.core.keys import Keys
 from wallet.core.tokens import (
     ACCESS_TOKEN_TTL_S,
     AccessClaims,
     InvalidTokenError,
-    hash_refresh_token,
+    hash_token,
     issue_access_token,
     new_refresh_token,
     read_access_token,
@@ -23,6 +24,7 @@ from wallet.core.tokens import (
 
 KEY = "the-key-of-these-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG"
 OTHER_KEY = KEY[::-1]
+KEYS = Keys(KEY)
 CLAIMS = AccessClaims(user_id=new_id(), family_id=new_id())
 
 
@@ -63,7 +65,7 @@ DEEP_OBJECT = encode(b'{"a":' * 280)
 def assert_refused(token: str) -> None:
     """Assert that a token is not ours, and that the error has nothing to tell."""
     with pytest.raises(InvalidTokenError) as raised:
-        read_access_token(token, secret_key=KEY)
+        read_access_token(token, keys=KEYS)
     assert str(raised.value) == ""
 
 
@@ -74,7 +76,7 @@ class TestIssueAccessToken:
         """The instant that is answered is the one in the token, to the second."""
         before = datetime.now(UTC).replace(microsecond=0)
 
-        token, expires_at = issue_access_token(CLAIMS, secret_key=KEY)
+        token, expires_at = issue_access_token(CLAIMS, keys=KEYS)
 
         after = datetime.now(UTC)
         assert ACCESS_TOKEN_TTL_S == 15 * 60
@@ -83,10 +85,11 @@ class TestIssueAccessToken:
 
     def test_says_nothing_about_the_person(self) -> None:
         """Anybody can read a token's payload: it has ids and times, and no address."""
-        token, _ = issue_access_token(CLAIMS, secret_key=KEY)
+        token, _ = issue_access_token(CLAIMS, keys=KEYS)
 
         header, payload, _ = token.split(".")
-        assert decode(header) == {"alg": "HS256", "typ": "JWT"}
+        assert decode(header) == {"alg": "HS256", "typ": "JWT", "kid": KEYS.current_id}
+        assert KEY not in token
         assert decode(payload).keys() == {"iss", "sub", "sid", "iat", "exp"}
 
 
@@ -95,13 +98,13 @@ class TestReadAccessToken:
 
     def test_own_token(self) -> None:
         """What was issued is read back."""
-        token, _ = issue_access_token(CLAIMS, secret_key=KEY)
+        token, _ = issue_access_token(CLAIMS, keys=KEYS)
 
-        assert read_access_token(token, secret_key=KEY).claims == CLAIMS
+        assert read_access_token(token, keys=KEYS).claims == CLAIMS
 
     def test_this_file_signs_like_ours(self) -> None:
         """The tokens that the tests below change are valid before they are changed."""
-        assert read_access_token(sign(), secret_key=KEY).claims == CLAIMS
+        assert read_access_token(sign(), keys=KEYS).claims == CLAIMS
 
     @pytest.mark.parametrize("age_s", [1, 60, 10**9])
     def test_expired(self, age_s: int) -> None:
@@ -112,7 +115,7 @@ class TestReadAccessToken:
         """A token of a process whose clock is ahead is valid: only the expiry counts."""
         token = sign({"iat": datetime.now(UTC) + timedelta(seconds=90)})
 
-        assert read_access_token(token, secret_key=KEY).claims == CLAIMS
+        assert read_access_token(token, keys=KEYS).claims == CLAIMS
 
     def test_foreign_key(self) -> None:
         """A token that was signed with another key is refused."""
@@ -226,6 +229,48 @@ class TestReadAccessToken:
         assert_refused("a" * 10_000_000)
 
 
+class TestRotation:
+    """Keys that follow one another."""
+
+    def test_old_token(self) -> None:
+        """What the old key has signed is good as long as the key is there."""
+        token, _ = issue_access_token(CLAIMS, keys=KEYS)
+
+        assert read_access_token(token, keys=Keys(OTHER_KEY, KEY)).claims == CLAIMS
+        with pytest.raises(InvalidTokenError):
+            read_access_token(token, keys=Keys(OTHER_KEY))
+
+    def test_next_token(self) -> None:
+        """A process that knows the next key takes its tokens before it signs with it."""
+        token, _ = issue_access_token(CLAIMS, keys=Keys(OTHER_KEY, KEY))
+
+        assert read_access_token(token, keys=Keys(KEY, OTHER_KEY)).claims == CLAIMS
+        assert_refused(token)
+
+    @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
+    def test_token_that_names_no_key(self, key: str) -> None:
+        """A token of the time before keys had names is good with any of them."""
+        assert read_access_token(sign(key=key), keys=Keys(OTHER_KEY, KEY)).claims == CLAIMS
+
+    def test_token_that_names_another_key(self) -> None:
+        """The name says which key it has to be, not which to try as well."""
+        header, payload, signature = issue_access_token(CLAIMS, keys=KEYS)[0].split(".")
+        key_ids: tuple[object, ...] = (
+            Keys(OTHER_KEY).current_id,
+            "",
+            "x",
+            "../key",
+            1,
+            None,
+            [],
+            {},
+        )
+        for key_id in key_ids:
+            named = encode(json.dumps({**decode(header), "kid": key_id}).encode())
+            with pytest.raises(InvalidTokenError):
+                read_access_token(f"{named}.{payload}.{signature}", keys=Keys(KEY, OTHER_KEY))
+
+
 class TestNewRefreshToken:
     """new_refresh_token."""
 
@@ -238,14 +283,14 @@ class TestNewRefreshToken:
             assert len(base64.urlsafe_b64decode(token + "=")) == 32
 
 
-class TestHashRefreshToken:
-    """hash_refresh_token."""
+class TestHashToken:
+    """hash_token."""
 
     def test_is_sha_256(self) -> None:
         """What is stored never changes between versions."""
-        assert hash_refresh_token("token") == hashlib.sha256(b"token").digest()
+        assert hash_token("token") == hashlib.sha256(b"token").digest()
 
     @pytest.mark.parametrize("token", ["", "\x00", "ключ", "\ud800", "x" * 1_000_000])
     def test_takes_any_text(self, token: str) -> None:
         """Whatever comes as a refresh token has a hash; it is just nobody's."""
-        assert len(hash_refresh_token(token)) == 32
+        assert len(hash_token(token)) == 32

@@ -15,12 +15,12 @@ from uuid import UUID
 
 import orjson
 
+from wallet.core.keys import Keys
 from wallet.models import OperationKind, OperationStatus
 from wallet.services.reports.orders import ReportFormat, ReportOrder
 from wallet.services.statements import Filter
 
-_PURPOSE = b"wallet: links to reports, 1"
-"""Which of the keys that are derived from SECRET_KEY signs them: no other token is one of these."""
+_PURPOSE = "links to reports"
 
 _TOKEN_LENGTH_MAX = 2048
 
@@ -29,13 +29,14 @@ class InvalidLinkError(ValueError):
     """Raised when a token is malformed, altered, expired or not ours: never told apart."""
 
 
-def sign_link(order: ReportOrder, *, expires_at: datetime, secret_key: str) -> str:
+def sign_link(order: ReportOrder, *, expires_at: datetime, keys: Keys) -> str:
     """Return the token of a link to *order* that is good until *expires_at*, a whole second."""
     payload = _encode(orjson.dumps(_to_payload(order, expires_at)))
-    return f"{payload}.{_sign(payload, secret_key)}"
+    key, *_ = keys.for_purpose(_PURPOSE)
+    return f"{payload}.{_sign(payload, key)}"
 
 
-def read_link(token: str, *, secret_key: str, now: datetime) -> ReportOrder:
+def read_link(token: str, *, keys: Keys, now: datetime) -> ReportOrder:
     """
     Return the order of a link.
 
@@ -46,7 +47,8 @@ def read_link(token: str, *, secret_key: str, now: datetime) -> ReportOrder:
     if len(token) > _TOKEN_LENGTH_MAX or not token.isascii():
         raise InvalidLinkError
     # As text, not as the bytes that it decodes to: those can be written in several ways.
-    if not hmac.compare_digest(signature, _sign(payload, secret_key)):
+    signatures = [_sign(payload, key) for key in keys.for_purpose(_PURPOSE)]
+    if not any(hmac.compare_digest(signature, each) for each in signatures):
         raise InvalidLinkError
     fields = orjson.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     if now.timestamp() >= fields["expires"]:
@@ -54,8 +56,7 @@ def read_link(token: str, *, secret_key: str, now: datetime) -> ReportOrder:
     return _from_payload(fields)
 
 
-def _sign(payload: str, secret_key: str) -> str:
-    key = hmac.digest(secret_key.encode(), _PURPOSE, hashlib.sha256)
+def _sign(payload: str, key: bytes) -> str:
     return _encode(hmac.digest(key, payload.encode(), hashlib.sha256))
 
 

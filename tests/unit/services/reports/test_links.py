@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallet.core.ids import new_id
+from wallet.core.keys import Keys
 from wallet.models import OperationKind, OperationStatus
 from wallet.services.reports import (
     InvalidLinkError,
@@ -19,6 +20,7 @@ from wallet.services.reports import (
 from wallet.services.statements import Filter
 
 KEY = "the-key-of-these-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG"
+KEYS = Keys(KEY)
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=15)
 INSTANTS = st.datetimes(timezones=st.just(UTC))
@@ -53,7 +55,7 @@ ORDER = ReportOrder(
 def is_read(token: str, *, key: str = KEY, now: datetime = NOW) -> bool:
     """Tell whether a token leads anywhere."""
     try:
-        read_link(token, secret_key=key, now=now)
+        read_link(token, keys=Keys(key), now=now)
     except InvalidLinkError:
         return False
     return True
@@ -65,13 +67,13 @@ class TestReadLink:
     @given(order=ORDERS)
     def test_reads_what_was_signed(self, order: ReportOrder) -> None:
         """The order comes back as it was: wallet, format, filter and all."""
-        token = sign_link(order, expires_at=LATER, secret_key=KEY)
+        token = sign_link(order, expires_at=LATER, keys=KEYS)
 
-        assert read_link(token, secret_key=KEY, now=NOW) == order
+        assert read_link(token, keys=KEYS, now=NOW) == order
 
     def test_every_character_counts(self) -> None:
         """A token with one character changed, left out or added is no link."""
-        token = sign_link(ORDER, expires_at=LATER, secret_key=KEY)
+        token = sign_link(ORDER, expires_at=LATER, keys=KEYS)
 
         for index, character in enumerate(token):
             others = {"A", "b", "-", "_", ".", "=", "é", "\0", chr(ord(character) ^ 1)} - {
@@ -88,20 +90,20 @@ class TestReadLink:
 
     def test_no_signature_fits_two_orders(self) -> None:
         """The signature of one order is none for another."""
-        mine = sign_link(ORDER, expires_at=LATER, secret_key=KEY)
-        theirs = sign_link(replace(ORDER, wallet_id=new_id()), expires_at=LATER, secret_key=KEY)
+        mine = sign_link(ORDER, expires_at=LATER, keys=KEYS)
+        theirs = sign_link(replace(ORDER, wallet_id=new_id()), expires_at=LATER, keys=KEYS)
 
         assert not is_read(f"{theirs.split('.')[0]}.{mine.split('.')[1]}")
 
     def test_expires(self) -> None:
         """It is good up to its instant, and not at it."""
-        token = sign_link(ORDER, expires_at=LATER, secret_key=KEY)
+        token = sign_link(ORDER, expires_at=LATER, keys=KEYS)
 
         assert is_read(token, now=LATER - timedelta(microseconds=1))
         assert not is_read(token, now=LATER)
 
     def test_other_key(self) -> None:
         """A process with another key has nothing to do with it."""
-        token = sign_link(ORDER, expires_at=LATER, secret_key=KEY)
+        token = sign_link(ORDER, expires_at=LATER, keys=KEYS)
 
         assert not is_read(token, key=KEY[::-1])
