@@ -55,6 +55,7 @@ def serve() -> None:
     import uvicorn
 
     settings = _settings()
+    _check_trusted_documents(settings)
     uvicorn.run(
         "wallet.app:create_app",
         factory=True,
@@ -208,6 +209,23 @@ def schema(file: Path, check: bool) -> None:  # noqa: FBT001
         _fail(f"{file} is not the schema of this code: run `wallet schema`.")
     else:
         click.echo(f"{file} is up to date.")
+
+
+def _check_trusted_documents(settings: Settings) -> None:
+    """Say in a sentence what is wrong with them, before any worker starts."""
+    if settings.trusted_documents is None:
+        return
+    from wallet.core.money import declare_assets
+    from wallet.schema.documents import document_reader
+    from wallet.schema.manifests import read_manifest
+    from wallet.schema.root import make_schema
+
+    declare_assets(settings.assets)
+    schema = make_schema()._schema  # noqa: SLF001  (Strawberry has no other name for it)
+    try:
+        read_manifest(settings.trusted_documents, document_reader(schema, settings))
+    except SettingsError as error:
+        _fail(str(error))
 
 
 def _settings() -> Settings:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from wallet.core.money import check_assets
+from wallet.core.query_limits import QueryLimits
 from wallet.core.rates import MARGIN_BPS_MAX
 
 SECRET_KEY_LENGTH_MIN = 32
@@ -71,7 +73,7 @@ def _check_port(url: SplitResult) -> None:
         raise ValueError("it names one host, and its port is a number") from None
 
 
-class Settings(BaseSettings):
+class Settings(QueryLimits):
     """All settings of a process; `.env.example` explains each."""
 
     model_config = SettingsConfigDict(
@@ -108,6 +110,10 @@ class Settings(BaseSettings):
     assets: Annotated[Mapping[str, int], NoDecode] = Field(default_factory=dict)
     trusted_proxies: str = ""
     cors_origins: str = ""
+    persisted_queries: Switch = Switch.ON
+    apq_ttl_s: int = Field(default=7 * 24 * 3600, ge=1)
+    apq_documents_max: int = Field(default=1_000, ge=1, le=100_000)
+    trusted_documents: Path | None = None
     database_pool_size: int = Field(default=16, ge=2, le=200)
 
     @field_validator("assets", mode="before")
@@ -194,8 +200,10 @@ class Settings(BaseSettings):
 
     @property
     def serves_graphiql(self) -> bool:
-        """Whether /graphql shows GraphiQL: unless said otherwise, not in production."""
-        return not self.is_production if self.graphiql is None else bool(self.graphiql)
+        """Whether /graphql shows GraphiQL: unless said otherwise, not where it cannot ask."""
+        if self.graphiql is None:
+            return not self.is_production and self.trusted_documents is None
+        return bool(self.graphiql)
 
 
 def load_settings() -> Settings:

@@ -7,10 +7,9 @@ from uuid import UUID
 import strawberry
 
 from wallet.core.ids import to_global_id
-from wallet.schema.context import Info
 from wallet.schema.nodes import Node
 from wallet.schema.optional import given
-from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
+from wallet.schema.paging import read_page
 from wallet.schema.scalars import CurrencyCode
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
 from wallet.services.sessions import IssuedSession
@@ -50,7 +49,6 @@ class User(Node):
     @strawberry.field(description="The user's wallets, oldest first.")
     async def wallets(
         self,
-        info: Info,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -64,7 +62,6 @@ class User(Node):
             last=given(last),
             before=given(before),
         )
-        info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         return WalletConnection.of(self.user_id, await list_wallets(self.user_id), page)
 
 

@@ -5,17 +5,15 @@ from dataclasses import dataclass, field
 
 import strawberry
 
-from wallet.core.errors import TooComplexError, UnauthenticatedError
+from wallet.core.errors import UnauthenticatedError
 from wallet.core.logging import note
 from wallet.core.settings import Settings
 from wallet.services.actors import Actor
+from wallet.services.document_store import DocumentStore
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
 from wallet.services.token_memory import TokenMemory
-
-ROWS_MAX = 5_000
-"""Most rows that one request may ask for: page sizes count, whether the pages are full or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,7 @@ class Services:
     ledger: Ledger
     limiter: RateLimiter
     memory: TokenMemory
+    documents: DocumentStore
 
 
 @dataclass(slots=True)
@@ -37,7 +36,6 @@ class Context:
         access_token: As it was sent; None when there was none.
         address: Whom the request comes from, for the rate limits; see ``address_of``.
         actor: The signed-in user, once somebody asked for it.
-        rows_left: How many rows the request may still read.
         headers: What the answer's headers say beside what they always say.
     """
 
@@ -45,7 +43,6 @@ class Context:
     access_token: str | None
     address: str
     actor: Actor | None = None
-    rows_left: int = ROWS_MAX
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -87,17 +84,6 @@ class Context:
         if actor is None:
             raise UnauthenticatedError
         return actor
-
-    def charge(self, rows: int) -> None:
-        """
-        Account for rows that a field is about to read.
-
-        Raises:
-            TooComplexError: The request has asked for more than ROWS_MAX.
-        """
-        self.rows_left -= rows
-        if self.rows_left < 0:
-            raise TooComplexError(f"One request reads at most {ROWS_MAX} rows.")
 
 
 Info = strawberry.Info[Context, None]

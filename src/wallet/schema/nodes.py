@@ -9,7 +9,18 @@ from wallet.core.money import format_amount
 from wallet.models import OperationKind, OperationStatus, WalletStatus
 from wallet.schema.scalars import CurrencyCode, DecimalText
 
-__all__ = ["ErrorCode", "Money", "Node", "OperationKind", "OperationStatus", "WalletStatus"]
+__all__ = [
+    "NODES_MAX",
+    "ErrorCode",
+    "Money",
+    "Node",
+    "OperationKind",
+    "OperationStatus",
+    "WalletStatus",
+]
+
+NODES_MAX = 100
+"""Most ids of one field ``nodes``."""
 
 # Strawberry marks the enums of the rooms below in place; they stay what they are.
 strawberry.enum(ErrorCode, description="What clients branch on when a mutation refuses.")
