@@ -112,8 +112,9 @@ def check_variables(variables: dict[str, Any], limits: QueryLimits, *, bytes_sen
             for container in level
             for value in (container.values() if isinstance(container, dict) else container)
         ]
-        longest = max((len(value) for value in values if isinstance(value, str)), default=0)
-        _check(longest, STRING_LENGTH_MAX, "A text has at most {} characters.")
+        if bytes_sent > STRING_LENGTH_MAX:
+            longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+            _check(longest, STRING_LENGTH_MAX, "A text has at most {} characters.")
         level = [value for value in values if isinstance(value, dict | list)]
         depth += bool(level)
         _check(depth, limits.variables_depth_max, "The variables nest at most {} deep.")
