@@ -180,6 +180,9 @@ _BODIES: dict[str, bytes] = {
     "body: too long": b" " * (BODY_BYTES_MAX + 1),
     "body: brackets": b"[" * BODY_BYTES_MAX,
     "body: lists": b'{"query":"{a}","x":[' + b"[]," * 340_000 + b"[]]}",
+    "body: braces in a text": b'{"query":"' + b"{a" * 500_000 + b'"}',
+    "body: braces between escapes": b'{"query":"' + b"\\n{" * 340_000 + b'"}',
+    "body: texts": b'{"query":"{a}","x":[' + b'"",' * 340_000 + b'""]}',
     "body: numbers": b'{"query":"{a}","x":[' + b"1," * 520_000 + b"1]}",
     "body: long numbers": b'{"query":"{a}","x":[' + b"1" * 1_000_000 + b"]}",
     "body: names": b'{"query":"{a}"'

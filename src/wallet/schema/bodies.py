@@ -1,5 +1,6 @@
 """Reading a GraphQL request out of HTTP: the body of a POST, or the parameters of a GET."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from starlette.types import Receive
 
 _CONTENT_TYPES_CACHED_MAX = 64
 _SIGNS_PER_VALUE = 4
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _DOCUMENT_IDS = ("documentId", "doc_id", "id")
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
@@ -102,7 +104,7 @@ def check_size(body: bytes, *, values_max: int) -> None:
     """
     Check how much there is in a body, before it is read: 300,000 lists took 0.1 s.
 
-    A comma in a text counts as well, so a body passes with several times as many.
+    What stands in a text does not count: a document has its own bounds.
 
     Raises:
         RefusedError: There is more than any request needs.
@@ -110,8 +112,15 @@ def check_size(body: bytes, *, values_max: int) -> None:
     signs_max = _SIGNS_PER_VALUE * values_max
     if len(body) <= signs_max:
         return
-    if body.count(b",") + body.count(b"[") + body.count(b"{") > signs_max:
+    # Quotes first: the texts are taken out of a body only where they are few.
+    if _count_signs(body) > signs_max and (
+        body.count(b'"') > signs_max or _count_signs(_TEXT.sub(b"", body)) > signs_max
+    ):
         raise RefusedError("A request has not as many values as this.")
+
+
+def _count_signs(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def decode_object(data: str | bytes) -> dict[str, Any]:
