@@ -25,6 +25,7 @@ from wallet.schema.cookies import TRANSPORT_HEADER
 from wallet.schema.graphiql.page import graphiql_routes
 from wallet.schema.view import GraphQLView
 from wallet.services.database import connected, fetch
+from wallet.services.document_store import DocumentStore
 from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
 from wallet.services.rate_limits import RateLimiter
@@ -64,6 +65,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         ),
         limiter=RateLimiter(client, enabled=bool(settings.rate_limits)),
         memory=TokenMemory(),
+        documents=DocumentStore(
+            client, ttl_s=settings.apq_ttl_s, documents_max=settings.apq_documents_max
+        ),
     )
     others = Starlette(
         routes=_routes(services),

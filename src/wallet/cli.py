@@ -60,6 +60,7 @@ def serve() -> None:
     from wallet.http_protocol import HttpProtocol
 
     settings = _settings()
+    _check_trusted_documents(settings)
     uvicorn.run(
         "wallet.app:create_app",
         factory=True,
@@ -407,6 +408,23 @@ def _read_duration(text: str) -> timedelta:
     if unit is None or not re.fullmatch("[1-9][0-9]{0,5}", number):
         _fail("--expires-in is a number of days, hours or minutes: 90d, 12h, 30m.")
     return int(number) * unit
+
+
+def _check_trusted_documents(settings: Settings) -> None:
+    """Say in a sentence what is wrong with them, before any worker starts."""
+    if settings.trusted_documents is None:
+        return
+    from wallet.core.money import declare_assets
+    from wallet.schema.documents import document_reader
+    from wallet.schema.manifests import read_manifest
+    from wallet.schema.root import make_schema
+
+    declare_assets(settings.assets)
+    schema = make_schema()._schema  # noqa: SLF001  (Strawberry has no other name for it)
+    try:
+        read_manifest(settings.trusted_documents, document_reader(schema, settings))
+    except SettingsError as error:
+        _fail(str(error))
 
 
 def _settings() -> Settings:

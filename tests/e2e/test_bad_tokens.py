@@ -55,7 +55,7 @@ class TestToken:
 
         for header in (f"Bearer {token}", f"bearer  {token}"):
             response = await self.send(ada, header.encode(), {"query": VIEWER})
-            assert response.json() == {"data": {"viewer": {"id": ada.user_id}}}
+            assert response.json()["data"] == {"viewer": {"id": ada.user_id}}
 
     async def test_others_are_nobodys(self, ada: Account, bob: Account, observer: Observer) -> None:
         """Expired, foreign, tampered, of no session, no Bearer: UNAUTHENTICATED, and no money."""

@@ -179,9 +179,10 @@ class TestFundingOperator:
 
         assert cleo.email not in response.text
         assert "rent" not in response.text
-        assert await operator.post(
-            "query ($id: ID!) { wallet(id: $id) { id } }", id=cleo.wallet_id
-        ) == {"data": {"wallet": None}}
+        assert (
+            await operator.run("query ($id: ID!) { wallet(id: $id) { id } }", id=cleo.wallet_id)
+            is None
+        )
 
     async def test_operator_pays_out_of_nobodys_wallet(
         self, guests: Guests, operator: Api, observer: Observer

@@ -189,7 +189,7 @@ class BadRequestError(RequestError):
 
 
 class TooComplexError(RequestError):
-    """Raised when one request would read more than a request may."""
+    """Raised when a request costs more than one may, before any of it runs; or takes too long."""
 
     code = "QUERY_TOO_COMPLEX"
 

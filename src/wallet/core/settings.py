@@ -4,14 +4,16 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from wallet.core.keys import Keys
 from wallet.core.money import check_assets
+from wallet.core.query_limits import QueryLimits
 from wallet.core.rates import MARGIN_BPS_MAX
 
 SECRET_KEY_LENGTH_MIN = 32
@@ -81,7 +83,7 @@ def _is_weak(key: str) -> bool:
     )
 
 
-class Settings(BaseSettings):
+class Settings(QueryLimits):
     """All settings of a process; `.env.example` explains each."""
 
     model_config = SettingsConfigDict(
@@ -119,6 +121,10 @@ class Settings(BaseSettings):
     assets: Annotated[Mapping[str, int], NoDecode] = Field(default_factory=dict)
     trusted_proxies: str = ""
     cors_origins: str = ""
+    persisted_queries: Switch = Switch.ON
+    apq_ttl_s: int = Field(default=7 * 24 * 3600, ge=1)
+    apq_documents_max: int = Field(default=1_000, ge=1, le=100_000)
+    trusted_documents: Path | None = None
     database_pool_size: int = Field(default=16, ge=2, le=200)
     public_url: str = ""
     report_url_ttl_s: int = Field(default=900, ge=1, le=86_400)
@@ -230,8 +236,10 @@ class Settings(BaseSettings):
 
     @property
     def serves_graphiql(self) -> bool:
-        """Whether /graphql shows GraphiQL: unless said otherwise, not in production."""
-        return not self.is_production if self.graphiql is None else bool(self.graphiql)
+        """Whether /graphql shows GraphiQL: unless said otherwise, not where it cannot ask."""
+        if self.graphiql is None:
+            return not self.is_production and self.trusted_documents is None
+        return bool(self.graphiql)
 
 
 def load_settings() -> Settings:

@@ -10,13 +10,11 @@ from wallet.models.account import Scope
 from wallet.resolvers.quotes import quote
 from wallet.schema.accounts import User
 from wallet.schema.context import Info
-from wallet.schema.nodes import Node
+from wallet.schema.nodes import NODES_MAX, Node
 from wallet.schema.operations import Operation
 from wallet.schema.wallets import Wallet
 from wallet.services.statements import find_operation
 from wallet.services.wallets import find_wallet
-
-NODES_MAX = 100
 
 
 async def viewer(info: Info) -> User | None:
@@ -28,7 +26,6 @@ async def viewer(info: Info) -> User | None:
 async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
     """Return one of the viewer's wallets."""
     actor = await info.context.get_actor(Scope.READ)
-    info.context.charge(1)
     wallet_id = find_id("Wallet", id)
     record = await find_wallet(actor, wallet_id) if wallet_id else None
     return Wallet.of(record, actor.user_id) if record else None
@@ -37,7 +34,6 @@ async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
 async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002
     """Return an operation that one of the viewer's wallets has a part in."""
     actor = await info.context.get_actor(Scope.READ)
-    info.context.charge(1)
     operation_id = find_id("Operation", id)
     record = await find_operation(actor, operation_id) if operation_id else None
     return Operation.of(record, actor.user_id) if record else None

@@ -20,7 +20,6 @@ async def exchange_rate(
 ) -> ExchangeRate | None:
     """Return what one currency was worth in another at an instant, or is now."""
     await info.context.get_actor(Scope.READ)
-    info.context.charge(1)
     rate = await rates.find_rate(base, quote, at=given(at))
     return ExchangeRate.of(rate) if rate else None
 
@@ -41,7 +40,6 @@ async def create_quote(info: Info, input: CreateQuoteInput) -> CreateQuoteResult
 async def quote(info: Info, id: strawberry.ID) -> Quote | None:  # noqa: A002
     """Return one of the viewer's quotes."""
     actor = await info.context.get_actor(Scope.READ)
-    info.context.charge(1)
     quote_id = find_id("Quote", id)
     record = await quotes.find_quote(actor, quote_id) if quote_id else None
     return Quote.of(record) if record else None

@@ -12,14 +12,14 @@ from wallet.schema.api_keys import ApiKey
 from wallet.schema.context import Info
 from wallet.schema.nodes import Node
 from wallet.schema.optional import given
-from wallet.schema.paging import PAGE_OVERHEAD_ROWS, read_page
+from wallet.schema.paging import read_page
 from wallet.schema.scalars import CurrencyCode
 from wallet.schema.sessions import OpenSession
 from wallet.schema.wallets import After, Before, First, Last, Wallet, WalletConnection
 from wallet.services.actors import Actor
-from wallet.services.api_keys import KEYS_MAX, list_api_keys
+from wallet.services.api_keys import list_api_keys
 from wallet.services.second_factors import is_enabled
-from wallet.services.sessions import SESSIONS_LISTED_MAX, IssuedSession, list_sessions
+from wallet.services.sessions import IssuedSession, list_sessions
 from wallet.services.wallets import list_wallets
 
 
@@ -58,7 +58,6 @@ class User(Node):
     @strawberry.field(description="The user's wallets, oldest first.")
     async def wallets(
         self,
-        info: Info,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -72,7 +71,6 @@ class User(Node):
             last=given(last),
             before=given(before),
         )
-        info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         return WalletConnection.of(
             self.user_id,
             await list_wallets(self.user_id),
@@ -87,7 +85,6 @@ class User(Node):
     )
     async def sessions(self, info: Info) -> list[OpenSession]:
         """List where the user is signed in."""
-        info.context.charge(SESSIONS_LISTED_MAX)
         actor = await self._check_self(info)
         current_id = actor.family_id if actor else None
         found = await list_sessions(self.user_id, first_id=current_id)
@@ -96,14 +93,12 @@ class User(Node):
     @strawberry.field(description="The keys of the user's services, oldest first; at most 50.")
     async def api_keys(self, info: Info) -> list[ApiKey]:
         """List the keys that live."""
-        info.context.charge(KEYS_MAX)
         await self._check_self(info)
         return [ApiKey.of(record) for record in await list_api_keys(self.user_id)]
 
     @strawberry.field(description="Whether login asks for a code beside the password.")
     async def totp_enabled(self, info: Info) -> bool:
         """Tell whether there is a second factor."""
-        info.context.charge(1)
         await self._check_self(info)
         return await is_enabled(self.user_id)
 

@@ -1,5 +1,6 @@
 """Reading a GraphQL request out of HTTP: the body of a POST, or the parameters of a GET."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,8 +10,10 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-BODY_BYTES_MAX = 1024 * 1024
 _CONTENT_TYPES_CACHED_MAX = 64
+_SIGNS_PER_VALUE = 4
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_DOCUMENT_IDS = ("documentId", "doc_id", "id")
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 
@@ -31,38 +34,47 @@ class RefusedError(Exception):
 
 
 class BodyTooLongError(RefusedError):
-    """Raised when a body is longer than BODY_BYTES_MAX."""
+    """Raised when a body is longer than *bytes_max*."""
 
-    def __init__(self) -> None:
-        super().__init__(f"A body has at most {BODY_BYTES_MAX:,} bytes.", status=413)
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"A body has at most {bytes_max:,} bytes.", status=413)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a client asks for."""
+    """
+    What a client asks for.
 
-    document: str
+    Attributes:
+        document: As it was sent; None where it is only named.
+        document_id: The name of a document that the server knows, or is to remember.
+        bytes_sent: How long all of it was.
+    """
+
+    document: str | None
+    document_id: str | None
     variables: dict[str, Any]
     operation_name: str | None
+    bytes_sent: int
 
 
-def check_length(announced: bytes | None) -> None:
+def check_length(announced: bytes | None, *, bytes_max: int) -> None:
     """
     Check the Content-Length of a request, where the client says it.
 
     Raises:
-        BodyTooLongError: It is more than BODY_BYTES_MAX.
+        BodyTooLongError: It is more than *bytes_max*.
     """
-    if announced is not None and announced.isdigit() and int(announced) > BODY_BYTES_MAX:
-        raise BodyTooLongError
+    if announced is not None and announced.isdigit() and int(announced) > bytes_max:
+        raise BodyTooLongError(bytes_max)
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
     """
     Read the body of a request.
 
     Raises:
-        BodyTooLongError: It is longer than BODY_BYTES_MAX, whatever was announced.
+        BodyTooLongError: It is longer than *bytes_max*, whatever was announced.
         ClientDisconnect: The client went away before its end.
     """
     chunks: list[bytes] = []
@@ -73,8 +85,8 @@ async def read_body(receive: Receive) -> bytes:
             raise ClientDisconnect
         chunk = message.get("body", b"")
         length += len(chunk)
-        if length > BODY_BYTES_MAX:
-            raise BodyTooLongError
+        if length > bytes_max:
+            raise BodyTooLongError(bytes_max)
         if not message.get("more_body", False):
             return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
@@ -86,6 +98,29 @@ def is_json(content_type: bytes) -> bool:
     essence, *parameters = (part.strip().lower() for part in content_type.split(b";"))
     charset = dict(parameter.partition(b"=")[::2] for parameter in parameters).get(b"charset")
     return essence == b"application/json" and (charset or b"utf-8").strip(b'"') in _UTF_8
+
+
+def check_size(body: bytes, *, values_max: int) -> None:
+    """
+    Check how much there is in a body, before it is read: 300,000 lists took 0.1 s.
+
+    What stands in a text does not count: a document has its own bounds.
+
+    Raises:
+        RefusedError: There is more than any request needs.
+    """
+    signs_max = _SIGNS_PER_VALUE * values_max
+    if len(body) <= signs_max:
+        return
+    # Quotes first: the texts are taken out of a body only where they are few.
+    if _count_signs(body) > signs_max and (
+        body.count(b'"') > signs_max or _count_signs(_TEXT.sub(b"", body)) > signs_max
+    ):
+        raise RefusedError("A request has not as many values as this.")
+
+
+def _count_signs(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def decode_object(data: str | bytes) -> dict[str, Any]:
@@ -121,7 +156,7 @@ def decode_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
     return decoded
 
 
-def read_request(data: Mapping[str, Any]) -> GraphQLRequest:
+def read_request(data: Mapping[str, Any], *, bytes_sent: int) -> GraphQLRequest:
     """
     Check the parts of a request.
 
@@ -139,6 +174,28 @@ def read_request(data: Mapping[str, Any]) -> GraphQLRequest:
             raise RefusedError(
                 f"The GraphQL operation's `{part}` must be an object or null, if provided."
             )
-    if not document:
+    document_id = _read_document_id(data)
+    if not document and document_id is None:
         raise RefusedError("No GraphQL query found in the request")
-    return GraphQLRequest(document, data.get("variables") or {}, name)
+    return GraphQLRequest(
+        document or None, document_id, data.get("variables") or {}, name, bytes_sent
+    )
+
+
+def _read_document_id(data: Mapping[str, Any]) -> str | None:
+    persisted = (data.get("extensions") or {}).get("persistedQuery")
+    if persisted is not None:
+        if not isinstance(persisted, dict) or persisted.get("version") != 1:
+            raise RefusedError("Unsupported persisted query version")
+        named = persisted.get("sha256Hash")
+        if not isinstance(named, str) or not named:
+            raise RefusedError("persistedQuery has a sha256Hash.")
+        return named
+    # GraphQL over HTTP has the first name, Relay's clients the others.
+    for key in _DOCUMENT_IDS:
+        named = data.get(key)
+        if named is not None:
+            if not isinstance(named, str) or not named:
+                raise RefusedError(f"{key} is a string.")
+            return named
+    return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import strawberry
 
-from wallet.core.errors import TooComplexError, UnauthenticatedError
+from wallet.core.errors import UnauthenticatedError
 from wallet.core.logging import note
 from wallet.core.settings import Settings
 from wallet.core.tokens import is_api_key
@@ -21,14 +21,11 @@ from wallet.schema.cookies import (
 )
 from wallet.services.actors import Actor, Visitor
 from wallet.services.api_keys import authenticate_api_key
+from wallet.services.document_store import DocumentStore
 from wallet.services.ledger import Ledger
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
 from wallet.services.token_memory import TokenMemory
-
-ROWS_MAX = 5_000
-"""Most rows that one request may ask for: page sizes count, whether the pages are full or not."""
-
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
@@ -41,6 +38,7 @@ class Services:
     ledger: Ledger
     limiter: RateLimiter
     memory: TokenMemory
+    documents: DocumentStore
 
 
 @dataclass(slots=True)
@@ -54,7 +52,6 @@ class Context:
         sent: The headers of the request, by their names in lower case.
         scheme: How it was sent, as the client, or a trusted proxy, says.
         actor: Who is signed in, once somebody asked for it.
-        rows_left: How many rows the request may still read.
         headers: What the answer's headers say beside what they always say.
     """
 
@@ -64,7 +61,6 @@ class Context:
     sent: Mapping[bytes, bytes] = field(default_factory=dict)
     scheme: str = "http"
     actor: Actor | None = None
-    rows_left: int = ROWS_MAX
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -164,17 +160,6 @@ class Context:
         if not _HOST.fullmatch(host):
             host = f"{settings.host}:{settings.port}"
         return f"{self.scheme}://{host}"
-
-    def charge(self, rows: int) -> None:
-        """
-        Account for rows that a field is about to read.
-
-        Raises:
-            TooComplexError: The request has asked for more than ROWS_MAX.
-        """
-        self.rows_left -= rows
-        if self.rows_left < 0:
-            raise TooComplexError(f"One request reads at most {ROWS_MAX} rows.")
 
 
 Info = strawberry.Info[Context, None]

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
@@ -18,6 +19,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     specified_rules,
+    validate,
 )
 from graphql.execution.collect_fields import (
     CollectedFields,
@@ -25,10 +27,13 @@ from graphql.execution.collect_fields import (
     FragmentDetails,
 )
 from graphql.language.ast import DirectiveNode
-from strawberry.schema.schema import validate_document
 
-from wallet.schema.limits import LENGTH_MAX, DocumentTooComplexError, nodes_of, parse_within_limits
-from wallet.schema.preflight import has_to_be_checked
+from wallet.core.query_limits import QueryLimits
+from wallet.schema.costs import Cost, Estimate, estimate
+from wallet.schema.limits import check_document_length, nodes_of, parse_within_limits
+
+ERRORS_MAX = 10
+"""Most errors of a document that are looked for, and answered."""
 
 _DOCUMENTS_CACHED_MAX = 512
 
@@ -42,7 +47,8 @@ class Plan:
 
     Attributes:
         name: What the log calls it; None when it has no name.
-        is_checked: Whether what it costs depends on the variables, and is checked each time.
+        cost: What it costs, once its variables are known.
+        pages: Those of its fields that answer pages, where it is a mutation.
         is_fixed: Whether its fields are the same whatever the variables are:
             they are, unless a directive leaves some of them out.
         subfields: The fields of each selection, as they are collected; shared by
@@ -54,7 +60,8 @@ class Plan:
     name: str | None
     fragments: dict[str, FragmentDetails]
     fragment_definitions: dict[str, FragmentDefinitionNode]
-    is_checked: bool
+    cost: Cost
+    pages: tuple[FieldNode, ...]
     is_fixed: bool
     subfields: Subfields = field(default_factory=dict)
 
@@ -79,31 +86,35 @@ class Document:
         return None
 
 
-def document_reader(schema: GraphQLSchema) -> Callable[[str], Document]:
+DocumentReader = Callable[[str], Document]
+"""Reads the text of a document; what it was given before, it has ready."""
+
+
+def document_reader(schema: GraphQLSchema, limits: QueryLimits) -> DocumentReader:
     """
     Return a function that reads the text of a document for *schema*.
 
     It raises GraphQLSyntaxError when the text is none, and
-    DocumentTooComplexError when it passes a bound of ``limits``.
+    DocumentTooComplexError when it passes one of *limits*.
     """
 
     # 2.0 ms become 2 µs: validation is most of an uncached request. Documents are bounded
     # in length, and in number here; what was refused is read again each time.
     @lru_cache(maxsize=_DOCUMENTS_CACHED_MAX)
     def read_once(text: str) -> Document:
-        node = parse_within_limits(text)
-        return Document(validate_document(schema, node, tuple(specified_rules)), _plans_of(node))
+        node = parse_within_limits(text, limits)
+        errors = validate(schema, node, specified_rules, max_errors=ERRORS_MAX)
+        return Document(errors, _plans_of(schema, node, is_valid=not errors))
 
     def read(text: str) -> Document:
         # Before the cache, which would go through all of a text to look it up.
-        if len(text) > LENGTH_MAX:
-            raise DocumentTooComplexError(f"A document has at most {LENGTH_MAX} characters.")
+        check_document_length(text, limits)
         return read_once(text)
 
     return read
 
 
-def _plans_of(document: DocumentNode) -> tuple[Plan, ...]:
+def _plans_of(schema: GraphQLSchema, document: DocumentNode, *, is_valid: bool) -> tuple[Plan, ...]:
     definitions = {
         node.name.value: node
         for node in document.definitions
@@ -111,16 +122,21 @@ def _plans_of(document: DocumentNode) -> tuple[Plan, ...]:
     }
     fragments = {name: FragmentDetails(node) for name, node in definitions.items()}
     is_fixed = not any(isinstance(node, DirectiveNode) for node in nodes_of(document))
-    return tuple(
-        Plan(
-            document=document,
-            operation=node,
-            name=node.name.value if node.name else None,
-            fragments=fragments,
-            fragment_definitions=definitions,
-            is_checked=has_to_be_checked(document, node),
-            is_fixed=is_fixed,
-        )
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode)
-    )
+    plans = []
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            # What is not valid does not run, and cannot be looked through by its types.
+            known = estimate(schema, node, definitions) if is_valid else Estimate()
+            plans.append(
+                Plan(
+                    document=document,
+                    operation=node,
+                    name=node.name.value if node.name else None,
+                    fragments=fragments,
+                    fragment_definitions=definitions,
+                    cost=known.once,
+                    pages=known.pages if node.operation is OperationType.MUTATION else (),
+                    is_fixed=is_fixed,
+                )
+            )
+    return tuple(plans)

@@ -31,10 +31,8 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
 from wallet.schema.context import Context
-from wallet.schema.documents import Plan
+from wallet.schema.documents import ERRORS_MAX, Plan
 from wallet.schema.plain_fields import NOT_PLAIN, PlainFields
-
-_VARIABLE_ERRORS_MAX = 10
 
 _ROOT = 0
 """The place of an operation's own fields among those of its selections; no list has this id."""
@@ -55,7 +53,9 @@ class Execution:
             self._schema,
             plan.operation.variable_definitions or (),
             dict(variables),
-            max_errors=_VARIABLE_ERRORS_MAX,
+            max_errors=ERRORS_MAX,
+            # What is like a long value is not looked for: that took as long as the value was.
+            hide_suggestions=True,
         )
 
     async def run(self, plan: Plan, context: Context, variables: VariableValues) -> ExecutionResult:

@@ -4,7 +4,6 @@ import strawberry
 
 from wallet.core.errors import BadRequestError
 from wallet.schema.accounts import User
-from wallet.schema.context import Info
 from wallet.schema.operations import Operation
 from wallet.schema.optional import given
 from wallet.schema.wallets import Wallet
@@ -21,12 +20,10 @@ class Lookup:
     @strawberry.field(description="The user with this id, or with this address: give one of them.")
     async def user(
         self,
-        info: Info,
         id: strawberry.ID | None = strawberry.UNSET,  # noqa: A002
         email: str | None = strawberry.UNSET,
     ) -> User | None:
         """Look up a user, with its wallets."""
-        info.context.charge(1)
         global_id, address = given(id), given(email)
         if global_id is not None and address is None:
             found = await lookups.look_up_user(self.operator, global_id)
@@ -37,15 +34,13 @@ class Lookup:
         return User.of(found.id, found, looked_up_by=self.operator.user_id) if found else None
 
     @strawberry.field(description="The wallet with this id, with its statement.")
-    async def wallet(self, info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
+    async def wallet(self, id: strawberry.ID) -> Wallet | None:  # noqa: A002
         """Look up a wallet."""
-        info.context.charge(1)
         found = await lookups.look_up_wallet(self.operator, id)
         return Wallet.of(found, self.operator.user_id, looked_up=True) if found else None
 
     @strawberry.field(description="The operation with this id; its holders are not masked.")
-    async def operation(self, info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002
+    async def operation(self, id: strawberry.ID) -> Operation | None:  # noqa: A002
         """Look up an operation."""
-        info.context.charge(1)
         found = await lookups.look_up_operation(self.operator, id)
         return Operation.of(found, self.operator.user_id, looked_up=True) if found else None

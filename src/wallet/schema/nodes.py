@@ -11,6 +11,7 @@ from wallet.schema.scalars import CurrencyCode, DecimalText
 from wallet.services.ledger import LimitKind
 
 __all__ = [
+    "NODES_MAX",
     "ErrorCode",
     "LimitKind",
     "Money",
@@ -19,6 +20,9 @@ __all__ = [
     "OperationStatus",
     "WalletStatus",
 ]
+
+NODES_MAX = 100
+"""Most ids of one field ``nodes``."""
 
 # Strawberry marks the enums of the rooms below in place; they stay what they are.
 strawberry.enum(ErrorCode, description="What clients branch on when a mutation refuses.")

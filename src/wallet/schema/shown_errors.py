@@ -19,6 +19,8 @@ from wallet.services.database import is_timed_out, is_unreachable
 # client knows it, and a password may be part of it.
 _VALUE = re.compile(r"(?:, found| Found|(?<=value)(?<!invalid value)): .*", re.DOTALL)
 
+_MESSAGE_LENGTH_MAX = 500
+
 log = get_logger(__name__)
 
 
@@ -31,6 +33,9 @@ def show_error(error: GraphQLError) -> dict[str, Any]:
         shown["path"] = error.path
     cause = _cause_of(error)
     if cause is None:
+        if "code" in (error.extensions or {}):
+            # A sentence of ours, to the letter: clients of Apollo's look for some of them.
+            shown["message"] = error.message
         shown["extensions"] = {"code": _code_of(error), **(error.extensions or {})}
     elif isinstance(cause, RequestError):
         shown |= {"message": cause.message, "extensions": {"code": cause.code}}
@@ -76,4 +81,7 @@ def _code_of(error: GraphQLError) -> str:
 def _without_value(message: str) -> str:
     """Take the sent value out of a message of GraphQL's own."""
     kept = _VALUE.sub("", message).replace("not to be None.", "not to be null.")
+    if len(kept) > _MESSAGE_LENGTH_MAX:
+        # Names are repeated, and a client may make them as long as it likes.
+        kept = f"{kept[:_MESSAGE_LENGTH_MAX]} …"
     return kept if kept.endswith((".", "?")) else f"{kept}."

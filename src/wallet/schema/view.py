@@ -13,11 +13,14 @@ from graphql.execution.values import VariableValues
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from wallet.core.errors import RequestError
 from wallet.core.logging import note
+from wallet.core.query_limits import QueryLimits
 from wallet.schema.bodies import (
     GraphQLRequest,
     RefusedError,
     check_length,
+    check_size,
     decode_object,
     decode_parameters,
     is_json,
@@ -25,19 +28,21 @@ from wallet.schema.bodies import (
     read_request,
 )
 from wallet.schema.context import Context, Services, read_bearer_token
-from wallet.schema.documents import Document, Plan, document_reader
+from wallet.schema.documents import ERRORS_MAX, Document, DocumentReader, Plan, document_reader
 from wallet.schema.execution import Execution
 from wallet.schema.graphiql.page import graphiql_response
+from wallet.schema.known_documents import Documents, SentDocuments, TrustedDocuments
+from wallet.schema.limits import check_variables
+from wallet.schema.manifests import read_manifest
 from wallet.schema.negotiation import MediaType, is_sent_on_purpose, negotiate
 from wallet.schema.plain_fields import find_plain_fields
-from wallet.schema.preflight import check_mutation
+from wallet.schema.preflight import check_cost, check_pages
 from wallet.schema.responses import send_answer
 from wallet.schema.root import make_schema
 from wallet.schema.shown_errors import show_error
 from wallet.schema.throttle import REFUSED_COST, Throttle
 from wallet.services.rate_limits import address_of
 
-_ERRORS_SHOWN_MAX = 10
 _OPERATION_NAME_LENGTH_MAX = 100
 _WHICH_ONE = "Say which operation runs: the document has several, and no operationName came."
 
@@ -47,15 +52,21 @@ _NOT_ON_PURPOSE = (
     "or any of the headers that Apollo's clients send."
 )
 
+_SAYS_WHAT = frozenset({"query", "extensions", "documentId", "doc_id", "id"})
+"""Parameters of a GET that a program sends, and nobody who wants to look at the page."""
+
 Headers = dict[bytes, bytes]
 
 
 class _RequestError(Exception):
     """Raised when a request cannot be executed; nothing of it has run (GraphQL, 7.1.2)."""
 
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+    def __init__(
+        self, errors: Sequence[GraphQLError], extensions: dict[str, Any] | None = None
+    ) -> None:
         super().__init__()
         self.errors = errors
+        self.extensions = extensions
 
 
 class GraphQLView:
@@ -63,7 +74,8 @@ class GraphQLView:
 
     def __init__(self, services: Services, *, path: str) -> None:
         schema = make_schema()._schema  # noqa: SLF001  (Strawberry has no other name for it)
-        self._read_document = document_reader(schema)
+        self._limits: QueryLimits = services.settings
+        self._documents = _documents_of(services, document_reader(schema, self._limits))
         self._execution = Execution(schema, find_plain_fields(schema))
         self._throttle = Throttle(services.limiter, services.settings)
         self._services = services
@@ -76,18 +88,19 @@ class GraphQLView:
         media_type = negotiate(headers.get(b"accept"))
         context = self._context_of(scope, headers)
         try:
-            check_length(headers.get(b"content-length"))
+            check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
             if _wants_page(scope, headers):
                 await self._show_page(scope, receive, send)
                 return
             if media_type is None:
                 raise RefusedError(_NOT_ACCEPTABLE, status=406)
-            answer = _shape(await self._run(scope, headers, receive, context))
+            result = await self._run(scope, headers, receive, context)
+            answer = _shape(_answer(result), result.extensions)
             status = 200
         except RefusedError as error:
             answer, status = _refusal(error), error.status
         except _RequestError as error:
-            answer = {"errors": _show(error.errors)}
+            answer = _shape({"errors": _show(error.errors)}, error.extensions)
             # With the older media type, 200 says no more than that there is an answer.
             status = 400 if media_type is MediaType.GRAPHQL else 200
         await send_answer(
@@ -102,7 +115,12 @@ class GraphQLView:
     async def _show_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show GraphiQL, from our own assets."""
         if not self._services.settings.serves_graphiql:
-            raise RefusedError("Not Found", status=404)
+            raise RefusedError(
+                "GraphiQL is off: only trusted documents run here."
+                if self._services.settings.trusted_documents
+                else "Not Found",
+                status=404,
+            )
         await graphiql_response(endpoint=self._path)(scope, receive, send)
 
     async def _run(
@@ -110,25 +128,31 @@ class GraphQLView:
     ) -> ExecutionResult:
         """Execute a request; what goes wrong while it runs is an error of its result."""
         try:
-            request = await _read(scope, headers, receive)
-            plan, variables = self._prepare(request, method=scope["method"])
+            request = await _read(scope, headers, receive, self._limits)
+            plan, variables, cost = await self._prepare(request, method=scope["method"])
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001  (a bug is shown as one)
             await self._throttle.take(context, cost=REFUSED_COST)
             raise _as_refusal(error) from None
-        await self._throttle.take(context, cost=1)
+        # To read a request costs something too.
+        await self._throttle.take(context, cost=max(cost, 1))
         note(operation_name=plan.name[:_OPERATION_NAME_LENGTH_MAX] if plan.name else None)
         try:
-            return await self._execution.run(plan, context, variables)
+            result = await self._execution.run(plan, context, variables)
         except RecursionError as error:
             raise _as_refusal(error) from None
         except Exception as error:  # noqa: BLE001  (shown as what it is, a bug, and logged)
-            return ExecutionResult(None, [_as_graphql(error)])
+            result = ExecutionResult(None, [_as_graphql(error)])
+        result.extensions = self._say(cost)
+        return result
 
-    def _prepare(self, request: GraphQLRequest, *, method: str) -> tuple[Plan, VariableValues]:
-        """Find out what is to run; nothing of it has."""
-        document = self._read_document(request.document)
+    async def _prepare(
+        self, request: GraphQLRequest, *, method: str
+    ) -> tuple[Plan, VariableValues, int]:
+        """Find out what is to run, and what it costs; nothing of it has run."""
+        check_variables(request.variables, self._limits, bytes_sent=request.bytes_sent)
+        document = await self._documents.find(request)
         plan = _choose(document, request.operation_name)
         if plan.is_mutation and method == "GET":
             # Which a page elsewhere can send, without asking first.
@@ -137,12 +161,19 @@ class GraphQLView:
             raise _RequestError(document.errors)
         if request.operation_name is None and len(document.plans) > 1:
             raise GraphQLError(_WHICH_ONE)
-        if plan.is_checked:
-            check_mutation(plan.document, plan.name, request.variables)
         variables = self._execution.read_variables(plan, request.variables)
         if isinstance(variables, list):
             raise _RequestError(variables)
-        return plan, variables
+        cost = plan.cost.of(variables.coerced)
+        try:
+            check_pages(plan.pages, variables.coerced)
+            check_cost(cost, self._limits.query_cost_max)
+        except RequestError as error:
+            raise _RequestError([_as_graphql(error)], self._say(cost)) from None
+        return plan, variables, cost
+
+    def _say(self, cost: int) -> dict[str, Any]:
+        return {"cost": {"requested": cost, "limit": self._limits.query_cost_max}}
 
     def _context_of(self, scope: Scope, headers: Headers) -> Context:
         """Note who asks; the token is checked when a resolver wants to know."""
@@ -152,8 +183,15 @@ class GraphQLView:
             access_token=read_bearer_token(headers.get(b"authorization")),
             address=address_of(client[0]) if client else "",
             sent=headers,
-            scheme=scope["scheme"],
+            scheme=scope.get("scheme", "http"),
         )
+
+
+def _documents_of(services: Services, read: DocumentReader) -> Documents:
+    settings = services.settings
+    if settings.trusted_documents is not None:
+        return TrustedDocuments(*read_manifest(settings.trusted_documents, read), read)
+    return SentDocuments(read, services.documents if settings.persisted_queries else None)
 
 
 def _as_refusal(error: Exception) -> RefusedError | _RequestError:
@@ -179,21 +217,26 @@ def _wants_page(scope: Scope, headers: Headers) -> bool:
     if scope["method"] != "GET":
         return False
     accept = headers.get(b"accept", b"")
-    return (b"text/html" in accept or b"*/*" in accept) and (
-        Request(scope).query_params.get("query") is None
+    return (b"text/html" in accept or b"*/*" in accept) and not (
+        Request(scope).query_params.keys() & _SAYS_WHAT
     )
 
 
-async def _read(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
+async def _read(
+    scope: Scope, headers: Headers, receive: Receive, limits: QueryLimits
+) -> GraphQLRequest:
     if scope["method"] == "POST":
-        body = await read_body(receive)
+        body = await read_body(receive, bytes_max=limits.body_bytes_max)
         if not is_json(headers.get(b"content-type", b"")):
             raise RefusedError("A request by POST is application/json, in UTF-8.", status=415)
-        return read_request(decode_object(body))
+        check_size(body, values_max=limits.variables_values_max)
+        return read_request(decode_object(body), bytes_sent=len(body))
     if scope["method"] == "GET":
         if not is_sent_on_purpose(headers):
             raise RefusedError(_NOT_ON_PURPOSE)
-        return read_request(decode_parameters(Request(scope).query_params))
+        return read_request(
+            decode_parameters(Request(scope).query_params), bytes_sent=len(scope["query_string"])
+        )
     raise RefusedError("GraphQL only supports GET and POST requests.", status=405)
 
 
@@ -203,21 +246,28 @@ def _choose(document: Document, name: str | None) -> Plan:
         raise RefusedError(
             "Can't get GraphQL operation type"
             if name is None
-            else f'Unknown operation named "{name}".'
+            else f'Unknown operation named "{name[:_OPERATION_NAME_LENGTH_MAX]}".'
         )
     return plan
 
 
-def _shape(result: ExecutionResult) -> dict[str, Any]:
-    """Shape the answer to a request that was executed."""
+def _answer(result: ExecutionResult) -> dict[str, Any]:
+    """Answer a request that was executed."""
     if result.errors:
         return {"data": result.data, "errors": _show(result.errors)}
     return {"data": result.data}
 
 
+def _shape(answer: dict[str, Any], extensions: dict[str, Any] | None) -> dict[str, Any]:
+    """Put what an answer says beside its data and errors into it."""
+    if extensions:
+        answer["extensions"] = extensions
+    return answer
+
+
 def _show(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
     """Write errors; each leaves through ``show_error``."""
-    shown = [show_error(error) for error in errors[:_ERRORS_SHOWN_MAX]]
+    shown = [show_error(error) for error in errors[:ERRORS_MAX]]
     note(errors=sorted({error["extensions"]["code"] for error in shown}))
     return shown
 

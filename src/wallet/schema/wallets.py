@@ -9,7 +9,6 @@ import strawberry
 
 from wallet.core.errors import ForbiddenError
 from wallet.core.ids import to_global_id
-from wallet.schema.context import Info
 from wallet.schema.nodes import Money, Node, WalletStatus
 from wallet.schema.operations import (
     Operation,
@@ -19,7 +18,6 @@ from wallet.schema.operations import (
 )
 from wallet.schema.optional import given
 from wallet.schema.paging import (
-    PAGE_OVERHEAD_ROWS,
     PageArguments,
     PageInfo,
     read_page,
@@ -146,7 +144,6 @@ class Wallet(Node):
     )
     async def operations(
         self,
-        info: Info,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -162,7 +159,6 @@ class Wallet(Node):
             last=given(last),
             before=given(before),
         )
-        info.context.charge(page.limit + PAGE_OVERHEAD_ROWS)
         if self.looked_up:
             log_look(self.viewer_id, "statement", self.record.id)
         return await load_operations(
@@ -176,34 +172,30 @@ class Wallet(Node):
     @strawberry.field(
         description="Its transfers that are still to come, the soonest first; 1 to 100 of them."
     )
-    async def scheduled_transfers(self, info: Info, first: First = 20) -> list[Operation]:
+    async def scheduled_transfers(self, first: First = 20) -> list[Operation]:
         """List what is PENDING and out of this wallet; only its owner reads it."""
         self._check_reader()
         page = read_page(self.record.id, first=first, after=None, last=None, before=None)
-        info.context.charge(page.limit)
         found = await list_scheduled(self.record.id, limit=page.limit)
         return [Operation.of(record, self.viewer_id, looked_up=self.looked_up) for record in found]
 
     @strawberry.field(description="The balance as it stood at that instant.")
     async def balance_at(
         self,
-        info: Info,
         at: Annotated[datetime, strawberry.argument(description="The instant, inclusive.")],
     ) -> Money:
         """Look up the newest line up to an instant; only its owner reads it."""
         self._check_reader()
-        info.context.charge(1)
         balance_minor = await get_balance_at(self.record.id, at)
         return Money.of(balance_minor, self.record.currency)
 
     @strawberry.field(
         description="How much may leave it; null but for the owner and operators' look-ups."
     )
-    async def limits(self, info: Info) -> WalletLimits | None:
+    async def limits(self) -> WalletLimits | None:
         """Read the limits, and how much of them is used."""
         if not self._is_reader:
             return None
-        info.context.charge(_LIMITS_ROWS)
         return WalletLimits.of(await get_limits(self.record.id))
 
     @property

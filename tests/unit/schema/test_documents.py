@@ -7,9 +7,10 @@ import pytest
 import strawberry
 from graphql import ExecutionResult, GraphQLSyntaxError, get_introspection_query
 
+from wallet.core.query_limits import QueryLimits
 from wallet.schema.documents import document_reader
 from wallet.schema.execution import Execution
-from wallet.schema.limits import LENGTH_MAX, DocumentTooComplexError
+from wallet.schema.limits import DocumentTooComplexError
 from wallet.schema.plain_fields import find_plain_fields
 from wallet.schema.root import make_schema
 
@@ -48,8 +49,9 @@ class Query:
 
 
 _SCHEMA = strawberry.Schema(Query)._schema
+_LIMITS = QueryLimits.model_construct()
 _EXECUTION = Execution(_SCHEMA, find_plain_fields(_SCHEMA))
-_read = document_reader(_SCHEMA)
+_read = document_reader(_SCHEMA, _LIMITS)
 
 
 def run(text: str, **variables: Any) -> ExecutionResult:
@@ -81,7 +83,10 @@ class TestDocumentReader:
 
     @pytest.mark.parametrize(
         ("text", "error"),
-        [("{", GraphQLSyntaxError), ("#" * (LENGTH_MAX + 1), DocumentTooComplexError)],
+        [
+            ("{", GraphQLSyntaxError),
+            ("#" * (_LIMITS.query_length_max + 1), DocumentTooComplexError),
+        ],
     )
     def test_refuses(self, text: str, error: type[Exception]) -> None:
         """What is no document, or too long for one, is refused each time."""
@@ -100,23 +105,24 @@ class TestDocumentReader:
         assert _read("fragment A on Query { cup { size } }").find(None) is None
 
     @pytest.mark.parametrize(
-        ("text", "asks"),
+        ("text", "pages"),
         [
-            ("mutation { logout(input: {}) { __typename } }", False),
-            ("query { viewer { wallets { totalCount } } }", False),
+            ("mutation { logout(input: {everywhere: true}) { __typename } }", 0),
+            ("query { viewer { wallets { totalCount } } }", 0),
             (
-                """mutation { topup { ...A } }
+                """mutation ($input: TopupInput!) { topup(input: $input) { ...A } }
                 fragment A on OperationPayload { wallet { operations { totalCount } } }""",
-                True,
+                1,
             ),
-            ("mutation { transferBatch(input: {transfers: []}) { __typename } }", True),
         ],
     )
-    def test_knows_which_mutations_are_checked(self, text: str, asks: bool) -> None:  # noqa: FBT001
+    def test_knows_the_pages_of_mutations(self, text: str, pages: int) -> None:
         """Only these are looked at again, with their variables."""
-        (plan,) = document_reader(make_schema()._schema)(text).plans
+        document = document_reader(make_schema()._schema, _LIMITS)(text)
 
-        assert plan.is_checked is asks
+        assert not document.errors
+        (plan,) = document.plans
+        assert len(plan.pages) == pages
 
 
 class TestRun:

@@ -1,0 +1,131 @@
+"""
+Which document a request runs: the one that it sends, or one that it names.
+
+A document that is known skips everything: it is not sent, parsed or validated
+again. Clients name one by ``extensions.persistedQuery.sha256Hash`` (Apollo),
+``documentId`` (GraphQL over HTTP, graphql-codegen), ``doc_id`` or ``id`` (Relay).
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Protocol
+
+from graphql import GraphQLError
+
+from wallet.schema.bodies import GraphQLRequest, RefusedError
+from wallet.schema.documents import Document, DocumentReader
+from wallet.schema.manifests import plain_id
+from wallet.services.document_store import DocumentStore
+
+_REMEMBERED_MAX = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Documents(Protocol):
+    """Finds the document of a request."""
+
+    async def find(self, request: GraphQLRequest) -> Document:
+        """
+        Return the document that a request sends or names.
+
+        Raises:
+            GraphQLError: It may not be run, or is not known.
+            RefusedError: There is none, or it is not the one that is named.
+        """
+        ...
+
+
+def _not_found() -> GraphQLError:
+    # Apollo's client sends the whole document when it reads this.
+    return GraphQLError("PersistedQueryNotFound", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
+
+
+def _not_supported() -> GraphQLError:
+    # Apollo's client sends whole documents only from then on.
+    return GraphQLError(
+        "PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"}
+    )
+
+
+class SentDocuments:
+    """Documents that are sent each time; where there is a *store*, those that were sent once."""
+
+    def __init__(self, read: DocumentReader, store: DocumentStore | None) -> None:
+        self._read = read
+        self._store = store
+        self._remembered: OrderedDict[str, Document] = OrderedDict()
+
+    async def find(self, request: GraphQLRequest) -> Document:
+        """Read what is sent; find what is named, and remember it by its name."""
+        name = plain_id(request.document_id or "")
+        # Other names than hashes are of a manifest, which is not here.
+        if self._store is None or not _SHA256.fullmatch(name):
+            if request.document is not None:
+                return self._read(request.document)
+            if self._store is None and name:
+                raise _not_supported()
+            raise RefusedError("No GraphQL query found in the request")
+        if request.document is not None:
+            return await self._keep(self._store, name, request.document)
+        return self._recall(name) or await self._fetch(self._store, name)
+
+    async def _keep(self, store: DocumentStore, name: str, text: str) -> Document:
+        if hashlib.sha256(text.encode()).hexdigest() != name:
+            raise RefusedError("provided sha does not match query")
+        document = self._recall(name)
+        if document is None:
+            document = self._read(text)
+            # What is not valid is not worth a place.
+            if not document.errors:
+                await store.save(name, text)
+                self._remember(name, document)
+        return document
+
+    async def _fetch(self, store: DocumentStore, name: str) -> Document:
+        text = await store.find(name)
+        # Redis may be anybody's: what it has is checked like what a client sends.
+        if text is None or hashlib.sha256(text.encode()).hexdigest() != name:
+            raise _not_found()
+        document = self._read(text)
+        self._remember(name, document)
+        return document
+
+    def _recall(self, name: str) -> Document | None:
+        document = self._remembered.get(name)
+        if document is not None:
+            self._remembered.move_to_end(name)
+        return document
+
+    def _remember(self, name: str, document: Document) -> None:
+        self._remembered[name] = document
+        if len(self._remembered) > _REMEMBERED_MAX:
+            self._remembered.popitem(last=False)
+
+
+class TrustedDocuments:
+    """The documents of a manifest, and no others: not even introspection."""
+
+    def __init__(
+        self, documents: Mapping[str, Document], texts: frozenset[str], read: DocumentReader
+    ) -> None:
+        self._documents = documents
+        self._by_text = {text: read(text) for text in texts}
+
+    async def find(self, request: GraphQLRequest) -> Document:
+        """Return what is named, or what is sent to the letter as the manifest has it."""
+        if request.document_id is not None:
+            document = self._documents.get(plain_id(request.document_id))
+            if document is None:
+                raise _not_found()
+            return document
+        if request.document is None:
+            raise RefusedError("No GraphQL query found in the request")
+        document = self._by_text.get(request.document)
+        if document is None:
+            raise GraphQLError(
+                "Only trusted documents run here: name one of the manifest.",
+                extensions={"code": "DOCUMENT_NOT_TRUSTED"},
+            )
+        return document
