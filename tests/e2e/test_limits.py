@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.conftest import StartServer
-from tests.support.api import CAPTURE_HOLD, REVERSE, SET_WALLET_LIMITS, VOID_HOLD, Account
+from tests.support.api import CAPTURE_HOLD, REVERSE, SET_WALLET_LIMITS, VOID_HOLD, WITHDRAW, Account
 from tests.support.guests import Guests
 from tests.support.ledgers import nowhere
 from tests.support.observer import Observer
@@ -318,7 +318,9 @@ class TestOutflow24h:
 
         answers = await asyncio.gather(
             *(
-                owner.api.at(urls[number % 2]).withdraw(owner.wallet_id, "1.00")
+                owner.api.at(urls[number % 2]).settle(
+                    WITHDRAW, walletId=owner.wallet_id, amount={"amount": "1.00", "currency": "EUR"}
+                )
                 for number in range(20)
             )
         )

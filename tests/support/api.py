@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import httpx
 
+from tests.support.waiting import until
+
 PASSWORD = "correct horse battery staple"
 
 _WALLET = "id currency label status balance { amount } held { amount } available { amount }"
@@ -272,6 +274,24 @@ class Api:
         assert "errors" not in answer, answer["errors"]
         (field,) = answer["data"].values()
         return field
+
+    async def settle(self, document: str, **input_: Any) -> Any:
+        """Send a mutation until it is answered for good, as people do on a loaded machine."""
+        answer: dict[str, Any] = {}
+
+        async def is_settled() -> bool:
+            nonlocal answer
+            answer = await self.post(document, input={"idempotencyKey": key, **input_})
+            if "errors" in answer:
+                (code,) = {error["extensions"]["code"] for error in answer["errors"]}
+                assert code == "SERVICE_UNAVAILABLE", answer
+                return False
+            (answer,) = answer["data"].values()
+            return bool(answer["__typename"] != "Busy")
+
+        key = uuid4().hex
+        await until(is_settled)
+        return answer
 
     async def signup(
         self, *, email: str | None = None, currency: str = "EUR", password: str = PASSWORD
