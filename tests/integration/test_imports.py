@@ -1,7 +1,7 @@
 """Bulk imports through a real ledger: each row once, in its order, whatever happens meanwhile."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
@@ -29,6 +29,13 @@ from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate, new_token
 
 SOON = (0.01,) * 3
+
+
+@pytest_asyncio.fixture(scope="module")
+async def ledger(database: None, redis: RedisServer) -> AsyncIterator[Ledger]:
+    """A ledger as patient as the command's: on a busy machine thousands of rows take a while."""
+    async with open_ledger(redis.url, lock_wait_ms=30_000) as ledger:
+        yield ledger
 
 
 @pytest_asyncio.fixture
