@@ -7,7 +7,6 @@ and one that it would take for a formula begins with an apostrophe.
 
 from wallet.core.money import format_amount
 from wallet.services.reports.formats import (
-    Expression,
     Statement,
     Turnover,
     amount_sql,
@@ -60,20 +59,21 @@ class CsvFormat:
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of a row, its end of line included."""
         cells = (
-            "line.sequence::text",
+            "line.sequence",
             time_sql("line.created_at"),
             "line.kind",
             "line.status",
-            f"{amount_sql('line.amount_minor', currency)}::text",
+            amount_sql("line.amount_minor", currency),
             f"'{currency}'",
-            f"{amount_sql('line.balance_after_minor', currency)}::text",
-            _optional("line.counterparty", text_sql),
-            _optional("line.description", text_sql),
-            "coalesce(line.error_code, '')",
+            amount_sql("line.balance_after_minor", currency),
+            text_sql("line.counterparty"),
+            text_sql("line.description"),
+            "line.error_code",
             global_id_sql("Operation", "line.operation_id"),
-            _optional("line.parent_id", lambda column: global_id_sql("Operation", column)),
-            _optional("line.metadata", text_sql),
+            global_id_sql("Operation", "line.parent_id"),
+            text_sql("line.metadata"),
         )
+        # For concat, what is NULL is empty.
         return "concat(" + ", ',', ".join(cells) + r", E'\r\n')"
 
     def begin(self, statement: Statement) -> bytes:
@@ -98,10 +98,6 @@ class CsvFormat:
     def end(self, statement: Statement) -> bytes:
         """Write the closing balance as a row that moves nothing."""
         return _balance(statement, CLOSING)
-
-
-def _optional(column: str, write: Expression) -> str:
-    return f"CASE WHEN {column} IS NULL THEN '' ELSE {write(column)} END"
 
 
 def _balance(statement: Statement, kind: str) -> bytes:

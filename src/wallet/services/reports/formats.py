@@ -6,7 +6,6 @@ sent, so that a long report costs this process next to nothing. What a format ha
 to say of one line is an SQL expression; its beginning and its end are written here.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -86,10 +85,6 @@ class Format(Protocol):
         """Write what comes after the lines."""
 
 
-Expression = Callable[[str], str]
-"""From a column, or an expression, to an expression."""
-
-
 def amount_sql(column: str, currency: str) -> str:
     """Return the SQL expression of an amount with all decimals of *currency*: -300 EUR is -3.00."""
     decimals = decimals_of(currency)
@@ -98,8 +93,9 @@ def amount_sql(column: str, currency: str) -> str:
 
 
 def time_sql(column: str) -> str:
-    """Return the SQL expression of an instant in ISO 8601, in UTC, with microseconds."""
-    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    """Return the SQL expression of an instant in ISO 8601, as the API writes it."""
+    # A third of what to_char takes; the session's time zone is UTC.
+    return f"""btrim(to_json({column})::text, '"')"""
 
 
 def global_id_sql(type_name: str, column: str) -> str:
@@ -114,5 +110,5 @@ def global_id_sql(type_name: str, column: str) -> str:
 
 
 def write_time(instant: datetime) -> str:
-    """Write an instant as ``time_sql`` does."""
-    return f"{instant:%Y-%m-%dT%H:%M:%S.%fZ}"
+    """Write an instant as ``time_sql`` does, but for zeros at the end of a fraction."""
+    return instant.isoformat()

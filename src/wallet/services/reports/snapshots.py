@@ -7,8 +7,17 @@ chunk is a statement of its own over a stretch of the sequence, so that between
 two chunks nothing is held, here or there, but the snapshot itself.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -23,8 +32,12 @@ from wallet.services.reports.formats import Format, Statement, Turnover
 from wallet.services.reports.orders import ReportFormat, ReportOrder
 from wallet.services.statements import STATUS, Filter
 
-CHUNK_LINES = 1_000
-"""Lines of one chunk: 200 to 500 kB, and some ten milliseconds of PostgreSQL's time."""
+CHUNK_LINES = 2_000
+"""
+Lines of one chunk: 300 kB of CSV to 1 MB of XML, and some thirty milliseconds of PostgreSQL.
+
+Of fewer, the trips cost more; of more, PostgreSQL begins to read the whole table for each.
+"""
 
 FORMATS: Mapping[ReportFormat, Format] = {
     ReportFormat.CSV: CsvFormat(),
@@ -82,8 +95,7 @@ SELECT count(*) FILTER (WHERE amount_minor > 0) AS credits,
 # As the API shows it: one's own address whole, another's masked.
 _COUNTERPARTY = """
     CASE WHEN holder.id = $4 THEN holder.email
-         ELSE left(split_part(holder.email, '@', 1), 1) || '•••@'
-              || substr(holder.email, strpos(holder.email, '@') + 1) END
+         ELSE left(holder.email, 1) || '•••' || substr(holder.email, strpos(holder.email, '@')) END
 """
 
 _LINES = f"""
@@ -152,10 +164,14 @@ class Snapshot:
         lines, values = _lines(self._order, format_)
         line = format_.line_sql(statement.currency)
         sql = _CHUNK.format(line=line, lines=lines, between=format_.between)
-        for low in range(first, last + 1, CHUNK_LINES):
-            high = min(low + CHUNK_LINES - 1, last)
-            chunk = await self._connection.fetchrow(sql, *values(low, high))
-            if chunk["lines"]:
+        stretches = (
+            values(low, min(low + CHUNK_LINES - 1, last))
+            for low in range(first, last + 1, CHUNK_LINES)
+        )
+        async with aclosing(self._read_ahead(sql, stretches)) as chunks:
+            async for chunk in chunks:
+                if not chunk["lines"]:
+                    continue
                 yield between.encode() + chunk["content"]
                 between = format_.between
                 written = Turnover(
@@ -166,6 +182,25 @@ class Snapshot:
         if left_out.lines:
             yield between.encode() + format_.leave_out(statement, left_out)
         yield format_.end(statement)
+
+    async def _read_ahead(
+        self, sql: str, stretches: Iterator[Sequence[object]]
+    ) -> AsyncGenerator[asyncpg.Record, None]:
+        """Read a chunk for each stretch; PostgreSQL makes the next one while one is sent."""
+        ahead: asyncio.Task[asyncpg.Record] | None = None
+        try:
+            for values in chain(stretches, [None]):
+                chunk = await ahead if ahead else None
+                ahead = (
+                    asyncio.create_task(self._connection.fetchrow(sql, *values)) if values else None
+                )
+                if chunk is not None:
+                    yield chunk
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                # It has nothing to say to anybody any more.
+                ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def _check(self, written: Turnover) -> Turnover:
         """Return what the filter left out; without one, the lines explain the balances."""
