@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from tests.unit.services.ledger.memory import Memory, describe
+from tests.unit.services.ledger.memory import Memory, describe, describe_outcome
 from tests.unit.services.ledger.model import RECORDED, Deed, Model
 from tests.unit.services.ledger.samples import (
     ADA,
@@ -50,6 +50,7 @@ class Asking(RuleBasedStateMachine):
 
     Attributes:
         asked: What the model has answered already, and the ledger has not.
+        patience: How much of that gathers, to be decided on in one round.
         answered: What became an operation, with its key.
     """
 
@@ -58,6 +59,7 @@ class Asking(RuleBasedStateMachine):
         self.memory = Memory.of([])
         self.model = Model(NOW)
         self.asked: list[Asked] = []
+        self.patience = 0
         self.answered: list[Posting] = []
         self._keys = 0
 
@@ -65,7 +67,34 @@ class Asking(RuleBasedStateMachine):
         """Hand in a posting, where there is something to ask for."""
         if planned is not None:
             posting, answer = planned
-            self.asked.append(Asked(posting, answer()))
+            self.hand_in(Asked(posting, answer()))
+
+    def hand_in(self, asked: Asked) -> None:
+        """Let work gather, for as long as there is patience."""
+        self.asked.append(asked)
+        if len(self.asked) > self.patience:
+            self.answer()
+
+    def answer(self) -> None:
+        """All that was asked is answered as the model has foreseen, in one round as one by one."""
+        in_one_round = self.memory.copy()
+        together = in_one_round.post(*(each.work for each in self.asked), now=self.model.now)
+        outcomes = []
+        for each in self.asked:
+            swept = self.sweep(each.work)
+            decision = self.memory.post(each.work, now=self.model.now)
+            self.check_refusal(each, swept, decision)
+            self.check_answer(each, decision.outcomes)
+            outcomes += decision.outcomes
+        assert [describe_outcome(each) for each in outcomes] == [
+            describe_outcome(each) for each in together.outcomes
+        ]
+        assert self.memory.wallets == in_one_round.wallets
+        assert self.memory.quotes == in_one_round.quotes
+        assert {each.id: each for each in self.memory.operations} == {
+            each.id: each for each in in_one_round.operations
+        }
+        self.asked.clear()
 
     # -- what can be asked -------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from tests.unit.services.ledger.asking import Asked, Asking
-from tests.unit.services.ledger.memory import describe, describe_outcome
+from tests.unit.services.ledger.memory import describe
 from tests.unit.services.ledger.model import Account, Deed
 from tests.unit.services.ledger.samples import (
     ADA,
@@ -32,13 +32,14 @@ PENDING = OperationStatus.PENDING
 
 class Money(Asking):
     """
-    People ask; what they ask gathers, and is decided on in one round or one by one.
+    People ask; what they ask gathers for a while, and the clock stands still meanwhile.
 
-    The clock stands still while it gathers, and never goes back.
+    It never goes back.
     """
 
     @initialize(
         overdrafts=st.lists(st.sampled_from([0, 0, 30]), min_size=5, max_size=5),
+        patience=st.sampled_from([0, 0, 1, 4]),
         balances=st.lists(st.sampled_from([0, 50, 300]), min_size=5, max_size=5),
         limits=st.lists(
             st.sampled_from([(None, None), (None, None), (40, None), (None, 90), (40, 90)]),
@@ -50,9 +51,11 @@ class Money(Asking):
         self,
         overdrafts: list[int],
         balances: list[int],
+        patience: int,
         limits: list[tuple[int | None, int | None]],
     ) -> None:
         """Three wallets in euro and two in yen, of two owners; some have money, or limits."""
+        self.patience = patience
         currencies, owners = ["EUR", "EUR", "EUR", "JPY", "JPY"], [ADA, BOB, ADA, BOB, ADA]
         for currency, owner_id, overdraft, balance, limit in zip(
             currencies, owners, overdrafts, balances, limits, strict=True
@@ -147,53 +150,29 @@ class Money(Asking):
         ]
         batch = AtomicBatch(tuple(posting for posting, _ in planned))
         expected = self.model.do_all([answer for _, answer in planned])
-        self.asked.append(Asked(batch, expected))
+        self.hand_in(Asked(batch, expected))
 
     # -- what happens around them -------------------------------------------------------------
 
-    @rule()
-    def answer(self) -> None:
-        """All that was asked is answered as the model has foreseen, in one round as one by one."""
-        in_one_round = self.memory.copy()
-        together = in_one_round.post(*(each.work for each in self.asked), now=self.model.now)
-        outcomes = []
-        for each in self.asked:
-            swept = self.sweep(each.work)
-            decision = self.memory.post(each.work, now=self.model.now)
-            self.check_refusal(each, swept, decision)
-            outcomes += decision.outcomes
-        assert [describe_outcome(each) for each in outcomes] == [
-            describe_outcome(each) for each in together.outcomes
-        ]
-        assert self.memory.wallets == in_one_round.wallets
-        assert self.memory.quotes == in_one_round.quotes
-        assert {each.id: each for each in self.memory.operations} == {
-            each.id: each for each in in_one_round.operations
-        }
-        for each in self.asked:
-            count = len(each.work.postings)
-            self.check_answer(each, outcomes[:count])
-            del outcomes[:count]
-        self.asked.clear()
-
-    @precondition(lambda self: not self.asked)
     @rule(minutes=st.one_of(st.integers(1, 120), st.integers(600, 2_000)))
     def pass_time(self, minutes: int) -> None:
         """The clock goes on, and with it holds end."""
+        self.answer()
         self.model.now += timedelta(minutes=minutes)
 
-    @precondition(lambda self: not self.asked)
     @rule(pick=PICKS, status=st.sampled_from([WalletStatus.FROZEN, *[WalletStatus.ACTIVE] * 3]))
     def set_status(self, pick: int, status: WalletStatus) -> None:
         """Somebody freezes a wallet, or lets it thaw."""
+        self.answer()
         wallet = self.pick_wallet(pick)
         self.memory.wallets[wallet.id] = replace(wallet, status=status)
         self.model.accounts[wallet.id].status = status
 
-    @precondition(lambda self: not self.asked and self.answered)
+    @precondition(lambda self: bool(self.answered))
     @rule(pick=PICKS)
     def ask_again(self, pick: int) -> None:
         """The operation as it is by now, and nothing is written but what is over by itself."""
+        self.answer()
         posting = self.answered[pick % len(self.answered)]
         again = self.memory.decide(ask_again(posting), now=self.model.now)
         (outcome,) = again.outcomes

@@ -1,0 +1,189 @@
+"""How PostgreSQL goes about what is asked on the money path: by indexes, however much there is."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+import pytest
+import pytest_asyncio
+
+from tests.support.ballast import fill, row_id
+from tests.support.servers import Databases
+from wallet.services import schedules, statements, worker
+from wallet.services.ledger import journal
+from wallet.services.wallets import _SELECT as _SELECT_WALLET
+
+WALLETS, OPERATIONS, PENDING = 2_000, 40_000, 4_000
+
+modes = pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+
+
+def as_superuser(url: str) -> str:
+    """Return the same address for the superuser, whose password is the same."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace("wallet:", "postgres:", 1)))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def filled(databases: Databases) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database in which a scan would be dear."""
+    connection = await asyncpg.connect(as_superuser(await databases.create()))
+    try:
+        await fill(connection, wallets=WALLETS, operations=OPERATIONS, pending=PENDING)
+        yield connection
+    finally:
+        await connection.close()
+
+
+def ids(table: int, *numbers: int) -> str:
+    """Return, as SQL, an array of rows' ids."""
+    listed = ", ".join(row_id(table, number) for number in numbers)
+    return f"ARRAY[{listed}]::uuid[]"
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every node of a plan."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes_of(below)
+
+
+async def explain(
+    connection: asyncpg.Connection, sql: str, *values: str, mode: str
+) -> list[dict[str, Any]]:
+    """Carry a statement out, undo it, and return the nodes of its plan that were run."""
+    listed = f"({', '.join(values)})" if values else ""
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL plan_cache_mode = {mode}")
+            await connection.execute(f"PREPARE asked AS {sql}")
+            answer = await connection.fetchval(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked {listed}"
+            )
+            raise _UndoneError
+    except _UndoneError:
+        await connection.execute("DEALLOCATE asked")
+    return [node for node in nodes_of(orjson.loads(answer)[0]["Plan"]) if node["Actual Loops"]]
+
+
+class _UndoneError(Exception):
+    """Raised to undo what was explained."""
+
+
+def scanned(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the tables that are read from end to end; there are only few limits."""
+    tables = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    return tables - {"limits"}
+
+
+def touched(nodes: list[dict[str, Any]]) -> int:
+    """Count the pages that the whole statement has looked at."""
+    return int(nodes[0]["Shared Hit Blocks"] + nodes[0]["Shared Read Blocks"])
+
+
+def indexes(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the indexes that are used."""
+    return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+class TestRound:
+    """The statement with which a round locks and reads."""
+
+    @modes
+    @pytest.mark.parametrize("length", [1, 100])
+    async def test_scans_nothing(self, filled: asyncpg.Connection, mode: str, length: int) -> None:
+        """Wallets, keys, holds that are over, what is followed, quotes: each by its index."""
+        numbers = range(100, 100 + length)
+        keys = ", ".join(f"'key {number}'" for number in numbers)
+        hashes = ", ".join(["decode(repeat('00', 32), 'hex')"] * length)
+
+        nodes = await explain(
+            filled,
+            journal._LOCK_AND_READ,
+            ids(2, *numbers, *(number + 500 for number in numbers)),
+            ids(1, *(number + 1 for number in numbers)),
+            f"ARRAY[{keys}]::text[]",
+            ids(2, *(number + 1 for number in numbers)),
+            f"ARRAY[{hashes}]::bytea[]",
+            ids(3, *(number + 5_000 for number in numbers)),
+            ids(4, *numbers),
+            mode=mode,
+        )
+
+        assert scanned(nodes) == set()
+        assert "operations_open_holds_of" in indexes(nodes)
+        assert touched(nodes) < 100 + 100 * length
+
+    @modes
+    async def test_of_a_plain_transfer(self, filled: asyncpg.Connection, mode: str) -> None:
+        """What it does not ask for costs it nothing."""
+        nodes = await explain(
+            filled,
+            journal._LOCK_AND_READ,
+            ids(2, 5, 6),
+            ids(1, 6),
+            "ARRAY['new']::text[]",
+            ids(2, 5),
+            "ARRAY['x']::bytea[]",
+            "'{}'::uuid[]",
+            "'{}'::uuid[]",
+            mode=mode,
+        )
+
+        assert scanned(nodes) == set()
+        assert touched(nodes) < 60
+
+
+class TestWorker:
+    """What a worker asks once a second."""
+
+    @modes
+    async def test_holds_that_are_over(self, filled: asyncpg.Connection, mode: str) -> None:
+        """Those that are over, and no other."""
+        nodes = await explain(filled, worker._ENDED, str(worker.DUE_MAX), mode=mode)
+
+        assert indexes(nodes) == {"operations_open_holds"}
+        assert max(node.get("Rows Removed by Filter", 0) for node in nodes) == 0
+
+    @modes
+    async def test_transfers_that_are_due(self, filled: asyncpg.Connection, mode: str) -> None:
+        """Those that are due, and no other."""
+        nodes = await explain(filled, schedules._DUE, str(worker.DUE_MAX), mode=mode)
+
+        assert indexes(nodes) == {"operations_scheduled"}
+        assert max(node.get("Rows Removed by Filter", 0) for node in nodes) == 0
+
+
+class TestReaders:
+    """What people ask."""
+
+    @modes
+    async def test_wallet(self, filled: asyncpg.Connection, mode: str) -> None:
+        """What is held and over is found by an index that has nothing else of the wallet."""
+        sql = f"{_SELECT_WALLET} WHERE wallet.id = $1::uuid"
+
+        nodes = await explain(filled, sql, row_id(2, 2), mode=mode)
+
+        assert scanned(nodes) == set()
+        assert "operations_open_holds_of" in indexes(nodes)
+
+    @modes
+    async def test_scheduled_transfers(self, filled: asyncpg.Connection, mode: str) -> None:
+        """Those of one wallet, in their order."""
+        nodes = await explain(filled, statements._SCHEDULED, row_id(2, 2), "20", mode=mode)
+
+        assert scanned(nodes) == set()
+        assert "operations_scheduled_of" in indexes(nodes)
+
+    @modes
+    async def test_balance_at(self, filled: asyncpg.Connection, mode: str) -> None:
+        """One entry, by one look-up."""
+        nodes = await explain(
+            filled, statements._BALANCE_AT, row_id(2, 2), "now() - interval '3 h'", mode=mode
+        )
+
+        assert indexes(nodes) == {"entries_wallet_time"}
+        assert [node["Actual Rows"] for node in nodes] == [1] * len(nodes)
+        assert touched(nodes) < 10
