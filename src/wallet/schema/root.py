@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from wallet.resolvers import accounts, holds, queries, quotes, transfers
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
+from wallet.schema.descriptions import describe_inputs
 from wallet.schema.errors import EXCEPTION_HANDLERS
 from wallet.schema.inputs import quicken_inputs
 from wallet.schema.nodes import Node
@@ -125,6 +126,7 @@ class Mutation:
 
 def make_schema() -> strawberry.Schema:
     """Build the schema; the view executes its documents, within limits."""
+    describe_inputs(Mutation)
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
