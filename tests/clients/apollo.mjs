@@ -21,7 +21,7 @@ const schema = buildSchema(readFileSync(new URL("../../schema.graphql", import.m
 const possibleTypes = Object.fromEntries(
   Object.values(schema.getTypeMap())
     .filter(isAbstractType)
-    .map(({ name }) => [name, schema.getPossibleTypes(schema.getType(name)).map((type) => type.name)]),
+    .map((type) => [type.name, schema.getPossibleTypes(type).map(({ name }) => name)]),
 );
 
 const cache = new InMemoryCache({
@@ -150,7 +150,10 @@ const { data } = await client.query({
   query: STATEMENT,
   variables: { id: wallet.id, first: 3, where: { kinds: ["TOPUP"] } },
 });
-assert.deepEqual(data.wallet.operations.edges.map(({ node }) => node.kind), Array(TOPUPS).fill("TOPUP"));
+assert.deepEqual(
+  data.wallet.operations.edges.map(({ node }) => node.kind),
+  Array(TOPUPS).fill("TOPUP"),
+);
 assert.equal((await settled()).edges.length, LINES);
 
 // `... on Error` selects the fields of each error only where the cache knows who is one.

@@ -3,6 +3,8 @@
 import re
 import shutil
 
+import pytest
+
 from tests.support.node import CLIENTS, run_node
 from tests.support.servers import ApiServer
 
@@ -25,6 +27,11 @@ class TestClients:
     async def test_apollo(self, server: ApiServer) -> None:
         """Apollo Client pages with relayStylePagination, and reads typed errors."""
         assert "8 lines in 3 pages" in await run_node("apollo.mjs", f"{server.url}/graphql")
+
+    @pytest.mark.skip(reason="the server does not keep queries by their hash yet")
+    async def test_apollo_persisted(self, server: ApiServer) -> None:
+        """Apollo Client sends the hash of a query, its text once, and then the hash alone."""
+        assert "its hash" in await run_node("persisted.mjs", f"{server.url}/graphql")
 
     async def test_urql(self, server: ApiServer) -> None:
         """Pages by cursor; a mutation has its queries asked again."""

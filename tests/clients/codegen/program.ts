@@ -104,7 +104,8 @@ export const run = async (url: string): Promise<string[]> => {
     url,
     exchanges: [fetchExchange],
     preferGetMethod: false,
-    fetchOptions: () => ({ headers: accessToken ? { authorization: `Bearer ${accessToken}` } : {} }),
+    fetchOptions: () =>
+      accessToken ? { headers: { authorization: `Bearer ${accessToken}` } } : {},
   });
   const mutate = async <Result, Variables extends AnyVariables>(
     document: TypedDocumentNode<Result, Variables>,
