@@ -19,7 +19,7 @@ $(shell test -x $(RUN) || rm -f $(VENV)/.servers $(VENV)/.development $(VENV)/.p
 
 .PHONY: help
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.servers $(VENV)/.package $(ASSETS_STAMP)  ## Install all that `run` needs (PYTHON=… chooses the Python)
@@ -38,7 +38,7 @@ test: setup $(VENV)/.development $(VENV)/.clients  ## Run all tests, on servers 
 	@exec $(RUN) -m pytest $(or $(ARGS),$(ALL))
 
 .PHONY: check
-check: setup $(VENV)/.development  ## Check style, types, imports, and the schema and migrations for drift
+check: setup $(VENV)/.development $(VENV)/.clients  ## Check style, types, imports, the schema, and the migrations for drift
 	@echo "Checking style …"
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --quiet --check . || { echo "Some files are not formatted: run 'make format'." >&2; exit 1; }
@@ -49,6 +49,13 @@ check: setup $(VENV)/.development  ## Check style, types, imports, and the schem
 	@echo "Checking the schema and the migrations …"
 	@$(RUN) -m wallet schema --check
 	@$(RUN) -m wallet makemigrations --check
+	@echo "Checking the schema against the last release, and by the rules of graphql-eslint …"
+	@$(RUN) -m tests.clients.check
+
+.PHONY: released-schema
+released-schema: $(VENV)/.package  ## At a release: hold later schemas to what this one promises
+	@$(RUN) -m wallet schema --check
+	@cp schema.graphql schema.released.graphql
 
 .PHONY: audit
 audit: setup $(VENV)/.development $(VENV)/.clients  ## Audit GraphQL over HTTP with the npm package graphql-http

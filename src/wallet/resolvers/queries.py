@@ -1,6 +1,7 @@
 """Resolvers of what is read. What is not the viewer's is null, like what does not exist."""
 
 import asyncio
+from typing import Annotated
 
 import strawberry
 
@@ -16,6 +17,13 @@ from wallet.schema.wallets import Wallet
 from wallet.services.statements import find_operation
 from wallet.services.wallets import find_wallet
 
+WalletId = Annotated[strawberry.ID, strawberry.argument(description="The wallet's id.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The operation's id.")]
+NodeId = Annotated[strawberry.ID, strawberry.argument(description="The id of any node.")]
+NodeIds = Annotated[
+    list[strawberry.ID], strawberry.argument(description=f"Up to {NODES_MAX} ids of any nodes.")
+]
+
 
 async def viewer(info: Info) -> User | None:
     """Return the signed-in user."""
@@ -23,7 +31,7 @@ async def viewer(info: Info) -> User | None:
     return User.of(actor.user_id, actor) if actor else None
 
 
-async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
+async def wallet(info: Info, id: WalletId) -> Wallet | None:  # noqa: A002
     """Return one of the viewer's wallets."""
     actor = await info.context.get_actor(Scope.READ)
     wallet_id = find_id("Wallet", id)
@@ -31,7 +39,7 @@ async def wallet(info: Info, id: strawberry.ID) -> Wallet | None:  # noqa: A002
     return Wallet.of(record, actor.user_id) if record else None
 
 
-async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa: A002
+async def operation(info: Info, id: OperationId) -> Operation | None:  # noqa: A002
     """Return an operation that one of the viewer's wallets has a part in."""
     actor = await info.context.get_actor(Scope.READ)
     operation_id = find_id("Operation", id)
@@ -39,7 +47,7 @@ async def operation(info: Info, id: strawberry.ID) -> Operation | None:  # noqa:
     return Operation.of(record, actor.user_id) if record else None
 
 
-async def node(info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
+async def node(info: Info, id: NodeId) -> Node | None:  # noqa: A002
     """Return whatever of the viewer's has this id."""
     actor = await info.context.get_actor(Scope.READ)
     match parse_global_id(id):
@@ -55,7 +63,7 @@ async def node(info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
             return None
 
 
-async def nodes(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+async def nodes(info: Info, ids: NodeIds) -> list[Node | None]:
     """Return the nodes of several ids, in their order."""
     if len(ids) > NODES_MAX:
         raise BadRequestError(f"At most {NODES_MAX} ids at once.")

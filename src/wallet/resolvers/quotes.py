@@ -1,6 +1,7 @@
 """Resolvers of exchange rates and quotes."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -14,9 +15,15 @@ from wallet.schema.results import CreateQuoteResult
 from wallet.schema.scalars import CurrencyCode
 from wallet.services import quotes, rates
 
+Base = Annotated[CurrencyCode, strawberry.argument(description="What one unit is of.")]
+QuoteCurrency = Annotated[CurrencyCode, strawberry.argument(description="What the rate is in.")]
+At = Annotated[
+    datetime | None, strawberry.argument(description="The instant, inclusive; now if not said.")
+]
+
 
 async def exchange_rate(
-    info: Info, base: CurrencyCode, quote: CurrencyCode, at: datetime | None = strawberry.UNSET
+    info: Info, base: Base, quote: QuoteCurrency, at: At = strawberry.UNSET
 ) -> ExchangeRate | None:
     """Return what one currency was worth in another at an instant, or is now."""
     await info.context.get_actor(Scope.READ)

@@ -7,16 +7,18 @@ import strawberry
 
 from wallet.core.ids import to_global_id
 from wallet.models.account import Scope
+from wallet.schema.descriptions import mark_enum
 from wallet.services.api_keys import ApiKeyRecord
 
-# Strawberry marks the enums of the rooms below in place; they stay what they are.
-strawberry.enum(
+mark_enum(
     Scope,
+    "What an API key is good for; nothing else can be done with one.",
+    {
+        "READ": "Queries.",
+        "FUND": "Top-ups, withdrawals, and quotes for them.",
+        "OPERATE": "What else an operator does.",
+    },
     name="ApiKeyScope",
-    description=(
-        "What an API key is good for. READ: queries. FUND: topup and withdraw. "
-        "OPERATE: what else an operator does. Nothing else can be done with a key."
-    ),
 )
 
 

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import strawberry
 
+from wallet.schema.descriptions import mark_enum
 from wallet.schema.errors import BatchRejected, InvalidInput
 from wallet.schema.results import TransferResult
 from wallet.schema.transfers import TransferInput
 from wallet.services.batches import BATCH_LENGTH_MAX, BatchMode
 
-strawberry.enum(
-    BatchMode, description="ATOMIC: all or none. INDEPENDENT: each on its own, in order per wallet."
+mark_enum(
+    BatchMode,
+    "Whether the transfers of a batch stand and fall together.",
+    {
+        "ATOMIC": "All of them, or none.",
+        "INDEPENDENT": "Each on its own, in order per wallet.",
+    },
 )
 
 

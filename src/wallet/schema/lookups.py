@@ -1,5 +1,7 @@
 """What operators look up: anybody's users, wallets and operations."""
 
+from typing import Annotated
+
 import strawberry
 
 from wallet.core.errors import BadRequestError
@@ -9,6 +11,11 @@ from wallet.schema.optional import given
 from wallet.schema.wallets import Wallet
 from wallet.services import lookups
 from wallet.services.actors import Actor
+
+UserId = Annotated[strawberry.ID | None, strawberry.argument(description="The user's id.")]
+UserEmail = Annotated[str | None, strawberry.argument(description="The user's address.")]
+WalletId = Annotated[strawberry.ID, strawberry.argument(description="The wallet's id.")]
+OperationId = Annotated[strawberry.ID, strawberry.argument(description="The operation's id.")]
 
 
 @strawberry.type(description="Whatever an operator looks up. Each look is logged.")
@@ -20,8 +27,8 @@ class Lookup:
     @strawberry.field(description="The user with this id, or with this address: give one of them.")
     async def user(
         self,
-        id: strawberry.ID | None = strawberry.UNSET,  # noqa: A002
-        email: str | None = strawberry.UNSET,
+        id: UserId = strawberry.UNSET,  # noqa: A002
+        email: UserEmail = strawberry.UNSET,
     ) -> User | None:
         """Look up a user, with its wallets."""
         global_id, address = given(id), given(email)
@@ -34,13 +41,13 @@ class Lookup:
         return User.of(found.id, found, looked_up_by=self.operator.user_id) if found else None
 
     @strawberry.field(description="The wallet with this id, with its statement.")
-    async def wallet(self, id: strawberry.ID) -> Wallet | None:  # noqa: A002
+    async def wallet(self, id: WalletId) -> Wallet | None:  # noqa: A002
         """Look up a wallet."""
         found = await lookups.look_up_wallet(self.operator, id)
         return Wallet.of(found, self.operator.user_id, looked_up=True) if found else None
 
     @strawberry.field(description="The operation with this id; its holders are not masked.")
-    async def operation(self, id: strawberry.ID) -> Operation | None:  # noqa: A002
+    async def operation(self, id: OperationId) -> Operation | None:  # noqa: A002
         """Look up an operation."""
         found = await lookups.look_up_operation(self.operator, id)
         return Operation.of(found, self.operator.user_id, looked_up=True) if found else None

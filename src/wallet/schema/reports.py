@@ -5,13 +5,18 @@ from typing import Self
 
 import strawberry
 
+from wallet.schema.descriptions import mark_enum
 from wallet.schema.operations import Operation, OperationFilter
 from wallet.services.reports import ReportFormat, RequestedReport
 
-# Strawberry marks the enum in place; it stays what it is.
-strawberry.enum(
+mark_enum(
     ReportFormat,
-    description="CSV for spreadsheets, JSON for programs, XML (camt.053) for accounting software.",
+    "What a report is written in.",
+    {
+        "CSV": "For spreadsheets.",
+        "JSON": "For programs.",
+        "XML": "ISO 20022 camt.053, for accounting software.",
+    },
 )
 
 

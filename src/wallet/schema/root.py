@@ -17,6 +17,7 @@ from wallet.resolvers import (
 )
 from wallet.schema.accounts import User
 from wallet.schema.batches import TransferBatchResult
+from wallet.schema.descriptions import describe_inputs
 from wallet.schema.errors import EXCEPTION_HANDLERS
 from wallet.schema.inputs import quicken_inputs
 from wallet.schema.lookups import Lookup
@@ -199,6 +200,7 @@ class Mutation:
 
 def make_schema() -> strawberry.Schema:
     """Build the schema; the view executes its documents, within limits."""
+    describe_inputs(Mutation)
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
