@@ -1,5 +1,6 @@
 """Real server processes for the end-to-end tests."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -7,21 +8,44 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.support.api import Account, Api
+from tests.support.api import PASSWORD, Account, Api
 from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.rates import store_rates
 from tests.support.sender import Sender
-from tests.support.servers import ApiServer, Databases
+from tests.support.servers import LOGS, SECRET_KEY, ApiServer, Databases
 from tests.support.site import Site, open_site
 from tests.support.workers import Worker
 from wallet.development import RedisServer
 
 StartServer = Callable[..., ApiServer]
+
+# Passwords, keys, access tokens (a signature and all), API keys, hashes of passwords.
+SECRETS = [
+    re.compile(re.escape(PASSWORD)),
+    re.compile(re.escape(SECRET_KEY)),
+    re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
+    re.compile(r"wlt_[0-9A-Za-z]+_[\w-]{20,}"),
+    re.compile(r"\$argon2id?\$"),
+]
 StartWorker = Callable[..., Worker]
 
 # Reading the certificates of all authorities takes longer than most tests, and none is needed.
 _SSL_CONTEXT = httpx.create_ssl_context()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs_without_secrets() -> Iterator[None]:
+    """Whatever the tests sent, no server has written a secret into its log."""
+    yield
+    found = {
+        secret.pattern: match[0][:20]
+        for log in LOGS
+        if log.exists()
+        for secret in SECRETS
+        if (match := secret.search(log.read_text(errors="replace")))
+    }
+    assert found == {}
 
 
 @pytest_asyncio.fixture(scope="session")

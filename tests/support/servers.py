@@ -60,6 +60,10 @@ class Databases:
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{name}"))
 
 
+LOGS: list[Path] = []
+"""The logs of all servers that were started in this run."""
+
+
 class ApiServer:
     """
     One ``wallet serve`` on a free port, stopped by its own process id.
@@ -74,6 +78,7 @@ class ApiServer:
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
+        LOGS.append(log)
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,

@@ -117,6 +117,7 @@ class Settings(QueryLimits):
     rate_max_age_h: int = Field(default=144, ge=1, le=1_000_000)
     log_level: LogLevel = LogLevel.INFO
     graphiql: Switch | None = None
+    introspection: Switch | None = None
     metrics: Switch = Switch.OFF
     assets: Annotated[Mapping[str, int], NoDecode] = Field(default_factory=dict)
     trusted_proxies: str = ""
@@ -240,6 +241,11 @@ class Settings(QueryLimits):
         if self.graphiql is None:
             return not self.is_production and self.trusted_documents is None
         return bool(self.graphiql)
+
+    @property
+    def shows_schema(self) -> bool:
+        """Whether clients may ask what the schema has: unless said otherwise, where GraphiQL is."""
+        return self.serves_graphiql if self.introspection is None else bool(self.introspection)
 
 
 def load_settings() -> Settings:

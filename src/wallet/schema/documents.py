@@ -16,6 +16,7 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     specified_rules,
@@ -90,20 +91,31 @@ DocumentReader = Callable[[str], Document]
 """Reads the text of a document; what it was given before, it has ready."""
 
 
-def document_reader(schema: GraphQLSchema, limits: QueryLimits) -> DocumentReader:
+def document_reader(
+    schema: GraphQLSchema,
+    limits: QueryLimits,
+    *,
+    shows_schema: bool = True,
+    suggests: bool = True,
+) -> DocumentReader:
     """
     Return a function that reads the text of a document for *schema*.
 
     It raises GraphQLSyntaxError when the text is none, and
     DocumentTooComplexError when it passes one of *limits*.
+
+    Args:
+        shows_schema: Whether a document may ask what the schema has.
+        suggests: Whether who writes an unknown name is told of known ones.
     """
+    rules = [*specified_rules, *([] if shows_schema else [NoSchemaIntrospectionCustomRule])]
 
     # 2.0 ms become 2 µs: validation is most of an uncached request. Documents are bounded
     # in length, and in number here; what was refused is read again each time.
     @lru_cache(maxsize=_DOCUMENTS_CACHED_MAX)
     def read_once(text: str) -> Document:
         node = parse_within_limits(text, limits)
-        errors = validate(schema, node, specified_rules, max_errors=ERRORS_MAX)
+        errors = validate(schema, node, rules, max_errors=ERRORS_MAX, hide_suggestions=not suggests)
         return Document(errors, _plans_of(schema, node, is_valid=not errors))
 
     def read(text: str) -> Document:

@@ -21,6 +21,9 @@ _ALWAYS = (
     # Answers are somebody's own, and are answered anew each time.
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept, Accept-Encoding"),
+    # An answer that a browser is made to show as a page loads nothing, and is in no frame.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
 

@@ -8,7 +8,7 @@ answer: Strawberry's view, and Starlette's layers for it, took 0.5 ms a request.
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
@@ -28,7 +28,7 @@ from wallet.schema.bodies import (
     read_request,
 )
 from wallet.schema.context import Context, Services, read_bearer_token
-from wallet.schema.documents import ERRORS_MAX, Document, DocumentReader, Plan, document_reader
+from wallet.schema.documents import ERRORS_MAX, Document, Plan, document_reader
 from wallet.schema.execution import Execution
 from wallet.schema.graphiql.page import graphiql_response
 from wallet.schema.known_documents import Documents, SentDocuments, TrustedDocuments
@@ -75,7 +75,7 @@ class GraphQLView:
     def __init__(self, services: Services, *, path: str) -> None:
         schema = make_schema()._schema  # noqa: SLF001  (Strawberry has no other name for it)
         self._limits: QueryLimits = services.settings
-        self._documents = _documents_of(services, document_reader(schema, self._limits))
+        self._documents = _documents_of(services, schema)
         self._execution = Execution(schema, find_plain_fields(schema))
         self._throttle = Throttle(services.limiter, services.settings)
         self._services = services
@@ -187,10 +187,14 @@ class GraphQLView:
         )
 
 
-def _documents_of(services: Services, read: DocumentReader) -> Documents:
+def _documents_of(services: Services, schema: GraphQLSchema) -> Documents:
     settings = services.settings
+    suggests = not settings.is_production
     if settings.trusted_documents is not None:
+        # What is in the manifest may ask for anything.
+        read = document_reader(schema, settings, suggests=suggests)
         return TrustedDocuments(*read_manifest(settings.trusted_documents, read), read)
+    read = document_reader(schema, settings, shows_schema=settings.shows_schema, suggests=suggests)
     return SentDocuments(read, services.documents if settings.persisted_queries else None)
 
 
