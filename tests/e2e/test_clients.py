@@ -3,8 +3,6 @@
 import re
 import shutil
 
-import pytest
-
 from tests.support.node import CLIENTS, run_node
 from tests.support.servers import ApiServer
 
@@ -28,7 +26,6 @@ class TestClients:
         """Apollo Client pages with relayStylePagination, and reads typed errors."""
         assert "8 lines in 3 pages" in await run_node("apollo.mjs", f"{server.url}/graphql")
 
-    @pytest.mark.skip(reason="the server does not keep queries by their hash yet")
     async def test_apollo_persisted(self, server: ApiServer) -> None:
         """Apollo Client sends the hash of a query, its text once, and then the hash alone."""
         assert "its hash" in await run_node("persisted.mjs", f"{server.url}/graphql")
