@@ -223,7 +223,14 @@ class TestOpenSnapshot:
         )
         whole = await desk.read((await desk.ask(busy, format_))[0])
         instants = [row["created_at"] for row in rows]
-        for cut in (instants[0] - timedelta(days=1), *instants, instants[-1] + timedelta(days=1)):
+        day = timedelta(days=1)
+        for cut in (
+            instants[0] - day,
+            *instants[:2],
+            instants[5],
+            instants[-1],
+            instants[-1] + day,
+        ):
             before_order, before_count = await desk.ask(busy, format_, Filter(until=cut))
             after_order, _ = await desk.ask(busy, format_, Filter(from_=cut))
 

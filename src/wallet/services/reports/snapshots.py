@@ -45,7 +45,9 @@ FORMATS: Mapping[ReportFormat, Format] = {
     ReportFormat.XML: Camt053Format(),
 }
 
-_CONNECT_TIMEOUT_S = 3.0
+_CONNECT_TIMEOUT_S = 10.0
+"""Longer than for payments: who asks for a report waits rather than be sent away."""
+
 _STATEMENT_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 1.0
 
