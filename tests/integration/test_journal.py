@@ -13,8 +13,9 @@ from wallet.core.ids import new_id, world_wallet_id
 from wallet.models import OperationKind, OperationStatus
 from wallet.services.database import is_taken, transaction
 from wallet.services.ledger.decide import Decision, decide
-from wallet.services.ledger.journal import Page, lock_and_read, write
+from wallet.services.ledger.journal import Page, lock_and_read
 from wallet.services.ledger.records import EntryRecord, KnownOperation, Leg, Posting
+from wallet.services.ledger.writing import write
 
 
 def _posting(pair: Pair, *, amount_minor: int = 250, key: str | None = None) -> Posting:
@@ -176,7 +177,7 @@ class TestLockAndRead:
 
 
 class TestWrite:
-    """journal.write."""
+    """writing.write."""
 
     async def test_writes_all_that_was_decided(self, pair: Pair, observer: Observer) -> None:
         """Operation, entries and wallet rows, as the decision has them."""

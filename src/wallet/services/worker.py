@@ -59,7 +59,7 @@ async def work(ledger: Ledger, *, until: asyncio.Event) -> None:
         try:
             is_more_due = await work_once(ledger)
         except Exception as error:
-            if isinstance(error, ServiceUnavailableError) or is_unreachable(error):
+            if isinstance(error, BusyError | ServiceUnavailableError) or is_unreachable(error):
                 log.warning("database is away", error=type(error).__name__)
             else:
                 # It is due still, and so is what others wait for.

@@ -1,22 +1,21 @@
 """
-The ledger's SQL: one statement reads and locks, one statement writes.
+The statement with which the ledger reads and locks; ``writing`` has the other one.
 
 The wallets are read after their row locks are taken, in the order of their
 ids, so that nobody can spend what is decided on here, with or without the
 gate in Redis, and two rounds never wait for each other in a circle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
 
 from wallet.models import OperationKind, OperationStatus, WalletStatus
 from wallet.services.database import Connection, OutdatedReadError, Row
-from wallet.services.ledger.decide import Decision, IdempotencyKey
+from wallet.services.ledger.decide import IdempotencyKey
 from wallet.services.ledger.records import (
     Conversion,
     KnownOperation,
@@ -52,7 +51,7 @@ _OPERATION_COLUMNS = """
 # A row that is locked here is read as it is by then; anything else as it was when
 # the statement began, before it waited. A key that is missed for that is refused
 # by the write; an outflow that is missed shows in the sequence.
-_LOCK_AND_READ = f"""
+_LOCKED = f"""
 WITH locked AS MATERIALIZED (
     SELECT wallet.id, wallet.owner_id, owner.email AS owner_email, wallet.currency, wallet.label,
            wallet.status, wallet.frozen_until, wallet.balance_minor, wallet.held_minor,
@@ -73,7 +72,11 @@ WITH locked AS MATERIALIZED (
      ORDER BY operation.id
      LIMIT {ENDED_MAX}
        FOR NO KEY UPDATE OF operation
-), followed AS MATERIALIZED (
+)
+"""  # noqa: S608  (made of constants)
+
+_FOLLOWED_AND_QUOTED = """
+, followed AS MATERIALIZED (
     SELECT operation.* FROM operations AS operation
      WHERE operation.id = ANY ($6::uuid[]) AND (SELECT count(*) FROM locked) >= 0
      ORDER BY operation.id
@@ -88,7 +91,11 @@ WITH locked AS MATERIALIZED (
      WHERE quote.id = ANY ($7::uuid[]) AND (SELECT count(*) FROM locked) >= 0
      ORDER BY quote.id
        FOR NO KEY UPDATE
-), known AS (
+)
+"""
+
+_KNOWN = f"""
+, known AS (
     SELECT {_OPERATION_COLUMNS}, FALSE AS is_related,
            entry.balance_after_minor, entry.held_after_minor
       FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::bytea[])
@@ -98,11 +105,12 @@ WITH locked AS MATERIALIZED (
         ON entry.operation_id = operation.id AND entry.wallet_id = asked.wallet_id
        AND operation.request_hash = asked.request_hash
      UNION ALL
-    SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM ended AS operation
-     UNION ALL
-    SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM followed AS operation
+    SELECT {_OPERATION_COLUMNS}, TRUE, NULL, NULL FROM {{related}} AS operation
 )
-SELECT locked.*, outflow.*, known.*, quoted.*, (SELECT now FROM instant) AS read_at
+SELECT locked.*, outflow.*, known.*, (SELECT now FROM instant) AS read_at
+"""  # noqa: S608  (made of constants)
+
+_ROWS = """
   FROM locked
   LEFT JOIN LATERAL (
     SELECT -coalesce(sum(amount_minor) FILTER (WHERE amount_minor < 0), 0)::bigint
@@ -117,51 +125,16 @@ SELECT locked.*, outflow.*, known.*, quoted.*, (SELECT now FROM instant) AS read
        AND locked.outflow_24h_max_minor IS NOT NULL
   ) AS outflow ON TRUE
   FULL JOIN known ON FALSE
-  FULL JOIN quoted ON FALSE
-"""  # noqa: S608  (made of constants)
-
-_WRITE = """
-WITH new_operations AS (
-    INSERT INTO operations (
-        id, kind, status, actor_id, source_wallet_id, target_wallet_id, amount_minor, currency,
-        target_amount_minor, target_currency, rate, description, metadata, error_code,
-        error_details, parent_id, idempotency_key, request_hash, expires_at, scheduled_for,
-        returned_minor, created_at, completed_at)
-    SELECT * FROM unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[],
-        $8::text[], $9::bigint[], $10::text[], $11::numeric[], $12::text[], $13::jsonb[],
-        $14::text[], $15::jsonb[], $16::uuid[], $17::text[], $18::bytea[], $19::timestamptz[],
-        $20::timestamptz[], $21::bigint[], $22::timestamptz[], $23::timestamptz[])
-), new_entries AS (
-    INSERT INTO entries (
-        operation_id, wallet_id, sequence, amount_minor, held_change_minor, balance_after_minor,
-        held_after_minor, hash, created_at)
-    SELECT * FROM unnest(
-        $24::uuid[], $25::uuid[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
-        $30::bigint[], $31::bytea[], $32::timestamptz[])
-), changed_operations AS (
-    UPDATE operations AS operation
-       SET status = changed.status, error_code = changed.error_code,
-           error_details = changed.error_details, returned_minor = changed.returned_minor,
-           completed_at = changed.completed_at
-      FROM unnest($39::uuid[], $40::text[], $41::text[], $42::jsonb[], $43::bigint[],
-                  $44::timestamptz[])
-           AS changed (id, status, error_code, error_details, returned_minor, completed_at)
-     WHERE operation.id = changed.id
-), used_quotes AS (
-    UPDATE quotes AS quote SET operation_id = used.operation_id
-      FROM unnest($45::uuid[], $46::uuid[]) AS used (id, operation_id)
-     WHERE quote.id = used.id
-)
-UPDATE wallets AS wallet
-   SET balance_minor = changed.balance_minor, held_minor = changed.held_minor,
-       last_sequence = changed.last_sequence, head_hash = changed.head_hash,
-       last_entry_at = changed.last_entry_at
-  FROM unnest($33::uuid[], $34::bigint[], $35::bigint[], $36::bigint[], $37::bytea[],
-              $38::timestamptz[])
-       AS changed (id, balance_minor, held_minor, last_sequence, head_hash, last_entry_at)
- WHERE wallet.id = changed.id
 """
+
+# Most rounds follow nothing and use no quote: they do not pay for the parts that do.
+_LOCK_AND_READ = f"{_LOCKED} {_KNOWN.format(related='ended')} {_ROWS}"
+_LOCK_AND_READ_ALL = (
+    _LOCKED
+    + _FOLLOWED_AND_QUOTED
+    + _KNOWN.format(related="(TABLE ended UNION ALL TABLE followed)")
+    + f", quoted.* {_ROWS} FULL JOIN quoted ON FALSE"
+)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -196,19 +169,18 @@ async def lock_and_read(connection: Connection, works: Sequence[Work]) -> Page:
     postings = [posting for work in works for posting in work.postings]
     wallet_ids = sorted({wallet_id for work in works for wallet_id in work.wallet_ids})
     keyed = [posting for posting in postings if posting.idempotency_key is not None]
-    followed = {posting.parent_id or posting.carries_out_id for posting in postings}
-    quoted = {posting.conversion.quote_id for posting in postings if posting.conversion}
+    followed = {posting.parent_id or posting.carries_out_id for posting in postings} - {None}
+    quoted = {p.conversion.quote_id for p in postings if p.conversion} - {None}
     # Not as dicts: a row has thirty columns, and half of them are asked for.
     _, rows = await connection.execute_query(
-        _LOCK_AND_READ,
+        _LOCK_AND_READ_ALL if followed or quoted else _LOCK_AND_READ,
         [
             wallet_ids,
             [posting.actor_id for posting in keyed],
             [posting.idempotency_key for posting in keyed],
             [posting.wallet_id for posting in keyed],
             [posting.request_hash for posting in keyed],
-            [id_ for id_ in followed if id_ is not None],
-            [id_ for id_ in quoted if id_ is not None],
+            *([list(followed), list(quoted)] if followed or quoted else []),
         ],
     )
     # Without any row there is no wallet to write to, and nobody asks for the time.
@@ -229,64 +201,11 @@ async def lock_and_read(connection: Connection, works: Sequence[Work]) -> Page:
             for row in operations
             if row["is_related"]
         },
-        {row["quote_id"]: _quote_of(row) for row in rows if row["quote_id"] is not None},
+        {row["quote_id"]: _quote_of(row) for row in rows if quoted and row["quote_id"] is not None},
         {row["id"]: _limits_of(row) for row in rows if _is_limited(row)},
     )
     over = sum(operation.is_over(read_at) for operation in related.operations.values())
     return Page(wallets, known, related, read_at, is_swept=over < ENDED_MAX)
-
-
-async def write(connection: Connection, decision: Decision) -> None:
-    """
-    Write a decision's operations, entries and wallet rows. One trip, one statement.
-
-    Raises:
-        tortoise.exceptions.IntegrityError: An idempotency key, or a place in a
-            sequence, was taken in the meantime.
-    """
-    operations, entries = decision.operations, decision.entries
-    conversions = [operation.conversion for operation in operations]
-    wallets, changed = list(decision.wallets.values()), list(decision.changed.values())
-    await connection.execute_query_dict(
-        _WRITE,
-        [
-            *_columns(
-                operations,
-                "id kind status actor_id source_id target_id amount_minor currency",
-            ),
-            [conversion and conversion.amount_minor for conversion in conversions],
-            [conversion and conversion.currency for conversion in conversions],
-            [conversion and conversion.rate for conversion in conversions],
-            *_columns(operations, "description metadata error_code"),
-            [_json(operation.error_details) for operation in operations],
-            *_columns(
-                operations,
-                "parent_id idempotency_key request_hash expires_at scheduled_for returned_minor "
-                "created_at completed_at",
-            ),
-            *_columns(
-                entries,
-                "operation_id wallet_id sequence amount_minor held_change_minor "
-                "balance_after_minor held_after_minor hash created_at",
-            ),
-            *_columns(wallets, "id balance_minor held_minor last_sequence head_hash last_entry_at"),
-            *_columns(changed, "id status error_code"),
-            [_json(operation.error_details) for operation in changed],
-            *_columns(changed, "returned_minor completed_at"),
-            list(decision.used_quotes),
-            list(decision.used_quotes.values()),
-        ],
-    )
-
-
-def _columns(records: Iterable[object], names: str) -> list[list[Any]]:
-    """Turn records into one array per column, as unnest() takes them."""
-    records = list(records)
-    return [[getattr(record, name) for record in records] for name in names.split()]
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
 
 
 def _wallet_of(row: Row, read_at: datetime) -> WalletRecord:

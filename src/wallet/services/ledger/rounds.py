@@ -28,11 +28,12 @@ from wallet.services.ledger.errors import (
     NotReversibleError,
     QuoteExpiredError,
 )
-from wallet.services.ledger.journal import lock_and_read, write
+from wallet.services.ledger.journal import lock_and_read
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Course, Job, Queue
 from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Sweep, Work
 from wallet.services.ledger.waits import find_waits
+from wallet.services.ledger.writing import write
 
 LANES = 2
 """
