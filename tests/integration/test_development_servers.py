@@ -41,6 +41,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 signal.signal(signal.SIGTERM, stop)
 if sys.argv[1] == os.environ.get("FAIL"):
     sys.exit(5)
+if sys.argv[1] == "worker":
+    signal.pause()
 if sys.argv[1] == "serve":
     with open("served", "a") as file:
         names = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
@@ -425,7 +427,8 @@ class TestRun:
         runs.start_until_ready(**given, SECRET_KEY="given")
 
         assert runs.read_served() == [["postgresql://given", "redis://given", "given"]]
-        assert len(runs.find_processes()) == 2
+        # Itself, the server and the worker.
+        assert len(runs.find_processes()) == 3
 
     def test_refuses_taken_port(self, runs: Runs, taken_port: int) -> None:
         """A taken port is one sentence, before anything was started."""

@@ -49,5 +49,5 @@ class QueryLimits(BaseSettings):
     query_cost_max: int = Field(default=5_000, ge=1)
     variables_bytes_max: int = Field(default=1_000_000, ge=0)
     variables_values_max: int = Field(default=12_000, ge=0)
-    variables_depth_max: int = Field(default=20, ge=0)
+    variables_depth_max: int = Field(default=256, ge=0)
     body_bytes_max: int = Field(default=1024 * 1024, ge=1_000)

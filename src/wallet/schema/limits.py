@@ -36,7 +36,7 @@ NUMBER_LENGTH_MAX = 40
 """Longest number, in characters."""
 
 
-STRING_LENGTH_MAX = 64 * 1024
+STRING_LENGTH_MAX = 128 * 1024
 """Longest text among the variables, in characters."""
 
 _VALUES = frozenset(

@@ -25,7 +25,7 @@ from wallet.services.redis import connect
 from wallet.services.token_memory import TokenMemory
 
 _TAKES_MAX_S = 0.05
-_ATTEMPTS = 3
+_ATTEMPTS = 8
 _ADDITIONS = 100_000
 
 _ADDITIONS_S = 0.005
@@ -118,5 +118,8 @@ class TestHostileDocuments:
             }
             assert "INTERNAL" not in codes
             assert len(orjson.loads(answer).get("errors", ())) <= 10
+
+            if min(took_s) < _TAKES_MAX_S:
+                break  # Others that are at work only make it slower.
 
         assert min(took_s) < _TAKES_MAX_S
