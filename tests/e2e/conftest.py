@@ -1,7 +1,7 @@
 """Real server processes for the end-to-end tests."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.api import PASSWORD, Account, Api
+from tests.support.commands import run_wallet
 from tests.support.guests import Guests
 from tests.support.observer import Observer
 from tests.support.rates import store_rates
@@ -29,6 +30,7 @@ SECRETS = [
     re.compile(r"\$argon2id?\$"),
 ]
 StartWorker = Callable[..., Worker]
+Work = Callable[[], Awaitable[None]]
 
 # Reading the certificates of all authorities takes longer than most tests, and none is needed.
 _SSL_CONTEXT = httpx.create_ssl_context()
@@ -163,6 +165,36 @@ async def bob(guests: Guests) -> Account:
 async def rates(database_url: str) -> None:
     """What a euro was worth yesterday, in the shared database: 1.25 dollars, 150.5 yen."""
     await store_rates(database_url)
+
+
+@pytest_asyncio.fixture
+async def payer(guests: Guests) -> Account:
+    """Somebody with 10.00 EUR."""
+    return await guests.create(balance="10.00")
+
+
+@pytest_asyncio.fixture
+async def shop(guests: Guests) -> Account:
+    """Somebody with nothing, who is to be paid."""
+    return await guests.create()
+
+
+@pytest.fixture
+def work(database_url: str, redis: RedisServer) -> Work:
+    """Do what is due, by a worker that ends then."""
+
+    async def work() -> None:
+        done = await run_wallet(
+            "worker",
+            "--once",
+            DATABASE_URL=database_url,
+            REDIS_URL=redis.url,
+            SECRET_KEY=SECRET_KEY,
+        )
+        assert done.exit_code == 0, done
+        assert "Traceback" not in done.errors, done
+
+    return work
 
 
 @pytest.fixture

@@ -8,25 +8,12 @@ import pytest_asyncio
 
 from tests.support.api import CAPTURE_HOLD, VOID_HOLD, Account
 from tests.support.due import assert_books_hold, freeze, from_now, let_pass
-from tests.support.guests import Guests
 from tests.support.holds import standing, status_of
 from tests.support.observer import Observer
 from tests.support.waiting import until
 from wallet.core.ids import find_id
 
 NODES = "query Nodes($ids: [ID!]!) { nodes(ids: $ids) { ... on Operation { id status } } }"
-
-
-@pytest_asyncio.fixture
-async def payer(guests: Guests) -> Account:
-    """Somebody with 10.00 EUR."""
-    return await guests.create(balance="10.00")
-
-
-@pytest_asyncio.fixture
-async def shop(guests: Guests) -> Account:
-    """Somebody with nothing, for whom money is held."""
-    return await guests.create()
 
 
 @pytest_asyncio.fixture

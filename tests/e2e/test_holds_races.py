@@ -7,11 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from tests.support.api import CAPTURE_HOLD, VOID_HOLD, Account, Api
 from tests.support.due import assert_books_hold
-from tests.support.guests import Guests
 from tests.support.holds import kinds, standing, status_of
 from tests.support.observer import Observer
 from tests.support.servers import ApiServer
@@ -20,18 +18,6 @@ from wallet.core.ids import find_id
 from wallet.development import RedisServer
 
 TRIES = 20
-
-
-@pytest_asyncio.fixture
-async def payer(guests: Guests) -> Account:
-    """Somebody with 10.00 EUR."""
-    return await guests.create(balance="10.00")
-
-
-@pytest_asyncio.fixture
-async def shop(guests: Guests) -> Account:
-    """Somebody with nothing, for whom money is held."""
-    return await guests.create()
 
 
 @pytest.fixture(scope="module")

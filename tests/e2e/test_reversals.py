@@ -19,18 +19,6 @@ NOBODYS = to_global_id("Operation", new_id())
 
 
 @pytest_asyncio.fixture
-async def payer(guests: Guests) -> Account:
-    """Somebody with 10.00 EUR."""
-    return await guests.create(balance="10.00")
-
-
-@pytest_asyncio.fixture
-async def shop(guests: Guests) -> Account:
-    """Whom the payer pays."""
-    return await guests.create()
-
-
-@pytest_asyncio.fixture
 async def paid(payer: Account, shop: Account) -> str:
     """The id of a transfer of 4.00 EUR from the payer to the shop."""
     answer = await payer.api.transfer(payer.wallet_id, shop.wallet_id, "4.00")

@@ -1,79 +1,16 @@
-"""transfer with scheduledFor, and cancelTransfer, over HTTP; a worker carries them out."""
+"""transfer with scheduledFor, over HTTP; a worker carries it out at its time."""
 
-import asyncio
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from tests.e2e.conftest import StartWorker
-from tests.support.api import CANCEL_TRANSFER, REVERSE, Account
-from tests.support.commands import run_wallet
+from tests.e2e.conftest import Work
+from tests.support.api import REVERSE, Account
 from tests.support.due import assert_books_hold, freeze, from_now, let_pass
-from tests.support.guests import Guests
 from tests.support.holds import kinds, status_of
 from tests.support.observer import Observer
-from tests.support.servers import SECRET_KEY
-from tests.support.waiting import until
-from wallet.core.ids import new_id, to_global_id
-from wallet.development import RedisServer
-
-NOBODYS = to_global_id("Operation", new_id())
-SCHEDULED = """
-query Scheduled($id: ID!, $first: Int) { wallet(id: $id) {
-    scheduledTransfers(first: $first) { id status scheduledFor amount { amount } } } }
-"""
-TRIES = 6
-
-
-@pytest_asyncio.fixture
-async def payer(guests: Guests) -> Account:
-    """Somebody with 10.00 EUR."""
-    return await guests.create(balance="10.00")
-
-
-@pytest_asyncio.fixture
-async def shop(guests: Guests) -> Account:
-    """Whom the payer pays."""
-    return await guests.create()
-
-
-@pytest.fixture
-def work(database_url: str, redis: RedisServer) -> Any:
-    """Do what is due, by a worker that ends then."""
-
-    async def work() -> None:
-        done = await run_wallet(
-            "worker",
-            "--once",
-            DATABASE_URL=database_url,
-            REDIS_URL=redis.url,
-            SECRET_KEY=SECRET_KEY,
-        )
-        assert done.exit_code == 0, done
-        assert "Traceback" not in done.errors, done
-
-    return work
-
-
-async def schedule(payer: Account, shop: Account, amount: str = "4.00", **more: Any) -> Any:
-    """Schedule a transfer for tomorrow, unless said otherwise."""
-    more = {"scheduledFor": from_now(days=1), **more}
-    return await payer.api.transfer(payer.wallet_id, shop.wallet_id, amount, **more)
-
-
-async def scheduled(account: Account, first: int | None = None) -> list[Any]:
-    """Return the transfers out of an account's wallet that are still to come."""
-    variables = {"id": account.wallet_id} | ({"first": first} if first else {})
-    found = await account.api.run(SCHEDULED, **variables)
-    return list(found["scheduledTransfers"])
-
-
-async def balances(*accounts: Account) -> list[str]:
-    """Return the balance of each."""
-    return [await account.api.balance(account.wallet_id) for account in accounts]
+from tests.support.scheduling import balances, schedule, scheduled
 
 
 async def lines(account: Account) -> list[tuple[str, str, str]]:
@@ -83,11 +20,6 @@ async def lines(account: Account) -> list[tuple[str, str, str]]:
         (edge["node"]["kind"], edge["node"]["status"], edge["amount"]["amount"])
         for edge in statement["operations"]["edges"]
     ]
-
-
-async def is_settled(account: Account, operation_id: str) -> bool:
-    """Tell whether something became of a scheduled transfer."""
-    return await status_of(account, operation_id) != "PENDING"
 
 
 class TestScheduling:
@@ -126,7 +58,7 @@ class TestScheduling:
         assert [each["amount"]["amount"] for each in await scheduled(payer, 1)] == ["1.00"]
 
     async def test_money_need_not_be_there_yet(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
+        self, payer: Account, shop: Account, work: Work, observer: Observer
     ) -> None:
         """It has to be there at its time."""
         answer = await schedule(payer, shop, "12.00")
@@ -140,7 +72,7 @@ class TestScheduling:
         assert await balances(payer, shop) == ["3.00", "12.00"]
 
     async def test_replay(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
+        self, payer: Account, shop: Account, work: Work, observer: Observer
     ) -> None:
         """Of the same input, before and after its time; another time is another request."""
         key, at = uuid4().hex, from_now(days=1)
@@ -195,7 +127,7 @@ class TestScheduling:
 
     @pytest.mark.parametrize("mode", ["ATOMIC", "INDEPENDENT"])
     async def test_in_a_batch(
-        self, payer: Account, shop: Account, work: Any, observer: Observer, mode: str
+        self, payer: Account, shop: Account, work: Work, observer: Observer, mode: str
     ) -> None:
         """Beside those that are carried out at once, and by itself at its time."""
 
@@ -247,7 +179,7 @@ class TestAtItsTime:
     """wallet worker."""
 
     async def test_money_moves(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
+        self, payer: Account, shop: Account, work: Work, observer: Observer
     ) -> None:
         """The same operation is COMPLETED, with a line on both statements, and can be reversed."""
         answer = await schedule(payer, shop)
@@ -271,7 +203,7 @@ class TestAtItsTime:
         await assert_books_hold(observer)
 
     async def test_too_little_money(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
+        self, payer: Account, shop: Account, work: Work, observer: Observer
     ) -> None:
         """FAILED, with a line on the payer's statement, and not tried again."""
         key, at = uuid4().hex, from_now(days=1)
@@ -298,7 +230,7 @@ class TestAtItsTime:
 
     @pytest.mark.parametrize("side", ["payer", "shop"])
     async def test_frozen_wallet(
-        self, payer: Account, shop: Account, work: Any, observer: Observer, side: str
+        self, payer: Account, shop: Account, work: Work, observer: Observer, side: str
     ) -> None:
         """FAILED; no money moves."""
         answer = await schedule(payer, shop)
@@ -313,7 +245,7 @@ class TestAtItsTime:
         await assert_books_hold(observer)
 
     async def test_in_the_order_of_their_times(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
+        self, payer: Account, shop: Account, work: Work, observer: Observer
     ) -> None:
         """A worker that was away carries out first what was due first, while there is money."""
         amounts = {2: "7.00", 1: "6.00", 3: "4.00"}
@@ -327,126 +259,4 @@ class TestAtItsTime:
 
         status = {day: await status_of(payer, a["done"]["id"]) for day, a in answers.items()}
         assert status == {1: "COMPLETED", 2: "FAILED", 3: "COMPLETED"}
-        await assert_books_hold(observer)
-
-
-class TestCancelTransfer:
-    """By the source's owner, before its time."""
-
-    async def test_calls_it_off(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
-    ) -> None:
-        """It is CANCELLED, and nobody carries it out; the payee hears nothing of it."""
-        answer = await schedule(payer, shop)
-        id_ = answer["done"]["id"]
-
-        async with observer.nothing_but(operations=1, entries=1):
-            cancelled = await payer.api.follow(CANCEL_TRANSFER, id_)
-        await let_pass(observer, answer)
-        await work()
-
-        done = cancelled["done"]
-        assert (done["kind"], done["status"], done["parentId"]) == ("VOID", "COMPLETED", id_)
-        assert done == await payer.api.operation(done["id"])
-        assert cancelled["wallet"]["balance"]["amount"] == "10.00"
-        assert await status_of(payer, id_) == "CANCELLED"
-        assert await scheduled(payer) == []
-        assert await shop.api.operation(id_) is None
-        assert await shop.api.operation(done["id"]) is None
-        assert await balances(payer, shop) == ["10.00", "0.00"]
-        await assert_books_hold(observer)
-
-    async def test_replay(self, payer: Account, shop: Account, observer: Observer) -> None:
-        """The same key answers the first outcome; another, that there is nothing to call off."""
-        first, second = [(await schedule(payer, shop))["done"]["id"] for _ in range(2)]
-        key = uuid4().hex
-        cancelled = await payer.api.follow(CANCEL_TRANSFER, first, idempotencyKey=key)
-
-        async with observer.nothing_changes():
-            again = await payer.api.follow(CANCEL_TRANSFER, first, idempotencyKey=key)
-            conflict = await payer.api.follow(CANCEL_TRANSFER, second, idempotencyKey=key)
-            more = await payer.api.follow(CANCEL_TRANSFER, first)
-
-        assert again == {**cancelled, "replayed": True}
-        assert conflict["__typename"] == "IdempotencyConflict"
-        assert (more["__typename"], more["over"]) == ("NotPending", "CANCELLED")
-
-    async def test_what_was_carried_out(
-        self, payer: Account, shop: Account, work: Any, observer: Observer
-    ) -> None:
-        """Too late."""
-        done = await schedule(payer, shop)
-        failed = await schedule(payer, shop, "99.00")
-        await let_pass(observer, done, failed)
-        await work()
-
-        async with observer.nothing_changes():
-            answers = [
-                await payer.api.follow(CANCEL_TRANSFER, each["done"]["id"])
-                for each in (done, failed)
-            ]
-
-        assert [(a["__typename"], a["over"]) for a in answers] == [
-            ("NotPending", "COMPLETED"),
-            ("NotPending", "FAILED"),
-        ]
-
-    async def test_of_a_frozen_wallet(
-        self, payer: Account, shop: Account, observer: Observer
-    ) -> None:
-        """Calling off moves nothing."""
-        answer = await schedule(payer, shop)
-        await freeze(observer, payer.wallet_id)
-
-        cancelled = await payer.api.follow(CANCEL_TRANSFER, answer["done"]["id"])
-
-        assert cancelled["__typename"] == "OperationPayload"
-
-    async def test_others_find_nothing(
-        self, payer: Account, shop: Account, guests: Guests, observer: Observer
-    ) -> None:
-        """The payee, a stranger, an operator; and of what is not scheduled, nobody."""
-        id_ = (await schedule(payer, shop))["done"]["id"]
-        paid = (await payer.api.transfer(payer.wallet_id, shop.wallet_id, "1.00"))["done"]["id"]
-        held = (await payer.api.hold(payer.wallet_id, shop.wallet_id, "1.00"))["done"]["id"]
-        others = [shop, await guests.create(), await guests.create(role="OPERATOR")]
-
-        async with observer.nothing_changes():
-            answers = [await other.api.follow(CANCEL_TRANSFER, id_) for other in others]
-            nothing = [await payer.api.follow(CANCEL_TRANSFER, i) for i in (NOBODYS, paid, held)]
-
-        assert kinds(answers) == kinds(nothing) == ["NotFound"] * 3
-
-    async def test_at_the_moment_it_is_carried_out(
-        self,
-        payer: Account,
-        shop: Account,
-        start_worker: StartWorker,
-        observer: Observer,
-    ) -> None:
-        """While a worker is at it: called off, or carried out, and never both."""
-        start_worker()
-        carried_out = 0
-        for number in range(TRIES):
-            answer = await schedule(payer, shop, "0.10")
-            id_ = answer["done"]["id"]
-            await let_pass(observer, answer)
-            if number % 2:
-                await until(partial(is_settled, payer, id_))
-
-            answers = await asyncio.gather(
-                *(payer.api.follow(CANCEL_TRANSFER, id_) for _ in range(3))
-            )
-
-            won = [answer for answer in answers if "done" in answer]
-            over = {answer["over"] for answer in answers if "over" in answer}
-            assert len(won) <= 1
-            assert over == {"CANCELLED" if won else "COMPLETED"}
-            assert await status_of(payer, id_) in over
-            carried_out += not won
-        assert carried_out >= TRIES // 2
-        assert await balances(payer, shop) == [
-            f"{10 - carried_out / 10:.2f}",
-            f"{carried_out / 10:.2f}",
-        ]
         await assert_books_hold(observer)

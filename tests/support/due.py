@@ -78,7 +78,11 @@ async def let_pass(observer: Observer, *answers: Any) -> None:
 
 
 async def assert_books_hold(observer: Observer) -> None:
-    """Assert all that is true of books in which holds, reversals and schedules were at work."""
+    """
+    Assert what is true of books in which holds, reversals and schedules were at work.
+
+    Looked at with other eyes than those of ``wallet verify``, which walks the chains as well.
+    """
     assert {
         wrong: rows for wrong, sql in _WRONG.items() if (rows := await observer.fetch(sql))
     } == {}
