@@ -6,20 +6,16 @@ and likewise for zsh and fish.
 """
 
 import asyncio
-import re
 import sys
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-from uuid import UUID
+from typing import Any
 
 import click
 
 from wallet import __version__
-from wallet.core.settings import Settings, SettingsError, load_settings
-
-T = TypeVar("T")
+from wallet.cli_accounts import api_keys, disable_totp, grant_operator, reseal
+from wallet.console import fail, read_settings, run_command
+from wallet.core.settings import Settings, SettingsError
 
 SHUTDOWN_TIMEOUT_S = 10
 
@@ -37,6 +33,10 @@ CONNECTIONS_MAX = 1_000
 @click.version_option(__version__, prog_name="wallet")
 def main() -> None:
     """A wallet backend on a double-entry ledger, behind one GraphQL API."""
+
+
+for command in (grant_operator, disable_totp, reseal, api_keys):
+    main.add_command(command)
 
 
 @main.command()
@@ -59,7 +59,7 @@ def serve() -> None:
 
     from wallet.http_protocol import HttpProtocol
 
-    settings = _settings()
+    settings = read_settings()
     _check_trusted_documents(settings)
     uvicorn.run(
         "wallet.app:create_app",
@@ -93,7 +93,7 @@ def worker(once: bool) -> None:  # noqa: FBT001
     """
     from wallet.worker import run
 
-    _run(run(_settings(), once=once))
+    run_command(run(read_settings(), once=once))
 
 
 @main.command()
@@ -101,7 +101,7 @@ def migrate() -> None:
     """Bring the database to the newest schema; safe to run twice at once."""
     from wallet.services.migrations import migrate as run_migrations
 
-    applied = _run(run_migrations(_settings()))
+    applied = run_command(run_migrations(read_settings()))
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("The database is up to date.")
@@ -113,11 +113,11 @@ def makemigrations(check: bool) -> None:  # noqa: FBT001
     """Write a migration for what changed in the models."""
     from wallet.services.migrations import find_unmigrated_changes
 
-    missing = asyncio.run(find_unmigrated_changes(_settings(), write=not check))
+    missing = asyncio.run(find_unmigrated_changes(read_settings(), write=not check))
     if not missing:
         click.echo("The migrations match the models.")
     elif check:
-        _fail("The models need a migration: run `wallet makemigrations`.")
+        fail("The models need a migration: run `wallet makemigrations`.")
     else:
         click.echo(f"Wrote {', '.join(missing)}.")
 
@@ -143,14 +143,14 @@ def verify(as_json: bool) -> None:  # noqa: FBT001
     def write(document: dict[str, Any]) -> str:
         return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
-    settings = _settings()
+    settings = read_settings()
     declare_assets(settings.assets)
     try:
-        verified = _run(run_verification(settings, on_progress=show_progress))
+        verified = run_command(run_verification(settings, on_progress=show_progress))
     except BrokenLedgerError as error:
         if as_json:
             click.echo(write({"holds": False, "finding": str(error)}))
-        _fail(f"The ledger does not hold: {error}.")
+        fail(f"The ledger does not hold: {error}.")
     click.echo(write(to_document(verified)) if as_json else to_text(verified))
 
 
@@ -173,7 +173,7 @@ def import_rates(file: Path) -> None:
     from wallet.services.ecb import BadFileError, days_of, read_file
     from wallet.services.rates import import_rates as run_import
 
-    settings = _settings()
+    settings = read_settings()
     declare_assets(settings.assets)
     try:
         found = read_file(file)
@@ -183,9 +183,9 @@ def import_rates(file: Path) -> None:
             file=sys.stderr,
             hidden=not sys.stderr.isatty(),
         ) as bar:
-            imported = _run(run_import(settings, found, on_progress=bar.update))
+            imported = run_command(run_import(settings, found, on_progress=bar.update))
     except BadFileError as error:
-        _fail(f"Nothing is imported from {file}. {error}.")
+        fail(f"Nothing is imported from {file}. {error}.")
     first, last = days_of(found)
     click.echo(
         f"{first} to {last}: {imported.added:,} rates are new, "
@@ -245,117 +245,9 @@ def import_(
 
     order = Order(file, email=email, format_name=format_name, report=report, is_dry=dry_run)
     try:
-        sys.exit(_run(run(_settings(), order)))
+        sys.exit(run_command(run(read_settings(), order)))
     except ImportFailedError as error:
-        _fail(str(error))
-
-
-@main.command("grant-operator")
-@click.argument("email")
-def grant_operator(email: str) -> None:
-    """Make the account EMAIL an operator."""
-    from wallet.services.accounts import grant_operator as grant
-    from wallet.services.database import connected
-
-    async def run() -> bool:
-        async with connected(_settings()):
-            return await grant(email)
-
-    if not _run(run()):
-        _fail("There is no account with this address.")
-    click.echo(f"{email} is an operator now.")
-
-
-@main.command("disable-totp")
-@click.argument("email")
-def disable_totp(email: str) -> None:
-    """Remove the second factor of EMAIL, who has lost it, and whom you know to be the owner."""
-    from wallet.services.second_factors import remove_second_factor
-
-    if not _as_user(email, remove_second_factor):
-        _fail("This account has no second factor.")
-    click.echo(f"{email} signs in with the password alone.")
-
-
-@main.command()
-def reseal() -> None:
-    """Seal second factors with SECRET_KEY, before an old key goes; exit 1 if one stays closed."""
-    from wallet.services.database import connected
-    from wallet.services.second_factors import reseal_secrets
-
-    async def run() -> tuple[int, int]:
-        settings = _settings()
-        async with connected(settings):
-            return await reseal_secrets(keys=settings.keys)
-
-    resealed, broken = _run(run())
-    click.echo(f"{resealed:,} second factors are sealed with SECRET_KEY.")
-    if broken:
-        _fail(f"{broken:,} cannot be opened: their key is not in OTHER_SECRET_KEYS.")
-
-
-@main.group("api-keys")
-def api_keys() -> None:
-    """Make, list and revoke the keys that operators' services sign in with."""
-
-
-_as = click.option("--as", "email", required=True, help="The operator's address.")
-
-
-@api_keys.command("create")
-@_as
-@click.option("--name", required=True, help="What the key is for.")
-@click.option(
-    "--scope",
-    "scopes",
-    required=True,
-    multiple=True,
-    type=click.Choice(["read", "fund", "operate"]),
-    help="What the key is good for; several times for several.",
-)
-@click.option("--expires-in", metavar="90d", help="Days, hours or minutes: 90d, 12h, 30m.")
-def create_api_key(email: str, name: str, scopes: tuple[str, ...], expires_in: str | None) -> None:
-    """Make a key, and show it this once: only its hash is kept."""
-    from wallet.models.account import Scope
-    from wallet.services import api_keys
-
-    lasts = _read_duration(expires_in) if expires_in else None
-    _, secret = _as_user(
-        email,
-        lambda user_id: api_keys.create_api_key(
-            user_id,
-            name=name,
-            scopes=frozenset(Scope(scope.upper()) for scope in scopes),
-            expires_at=datetime.now(UTC) + lasts if lasts else None,
-        ),
-    )
-    click.echo(secret)
-
-
-@api_keys.command("list")
-@_as
-def list_api_keys(email: str) -> None:
-    """List the keys that live, oldest first: id, prefix, scopes, last use, expiry, name."""
-    from wallet.services import api_keys
-
-    for key in _as_user(email, api_keys.list_api_keys):
-        used, expires = key.last_used_at, key.expires_at
-        click.echo(
-            f"{key.id}  wlt_{key.prefix}…  {','.join(key.scopes).lower()}"
-            f"  {f'used {used:%Y-%m-%d %H:%M}' if used else 'never used'}"
-            f"  {f'until {expires:%Y-%m-%d %H:%M}' if expires else 'no end'}  {key.name}"
-        )
-
-
-@api_keys.command("revoke")
-@_as
-@click.argument("id", type=click.UUID)
-def revoke_api_key(email: str, id: UUID) -> None:  # noqa: A002
-    """End the key ID, as `list` shows it; it is refused from the next request on."""
-    from wallet.services import api_keys
-
-    revoked = _as_user(email, lambda user_id: api_keys.revoke_api_key(user_id, id))
-    click.echo(f"wlt_{revoked.prefix}… is revoked.")
+        fail(str(error))
 
 
 @main.command()
@@ -372,42 +264,9 @@ def schema(file: Path, check: bool) -> None:  # noqa: FBT001
         file.write_text(text)
         click.echo(f"Wrote {file}.")
     elif not file.exists() or file.read_text() != text:
-        _fail(f"{file} is not the schema of this code: run `wallet schema`.")
+        fail(f"{file} is not the schema of this code: run `wallet schema`.")
     else:
         click.echo(f"{file} is up to date.")
-
-
-def _as_user(email: str, work: Callable[[UUID], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* for the account with this address; a refusal is one sentence."""
-    from wallet.core.errors import WalletError
-    from wallet.core.logging import configure_logging
-    from wallet.services.accounts import find_user_id
-    from wallet.services.database import connected
-
-    settings = _settings()
-    # To standard error: what is printed may be a key that a program waits for.
-    configure_logging(level=settings.log_level, as_json=settings.is_production)
-
-    async def run() -> T | None:
-        async with connected(settings):
-            user_id = await find_user_id(email)
-            return await work(user_id) if user_id else None
-
-    try:
-        result = _run(run())
-    except WalletError as error:
-        _fail(error.message)
-    if result is None:
-        _fail("There is no account with this address.")
-    return result
-
-
-def _read_duration(text: str) -> timedelta:
-    units = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
-    number, unit = text[:-1], units.get(text[-1:])
-    if unit is None or not re.fullmatch("[1-9][0-9]{0,5}", number):
-        _fail("--expires-in is a number of days, hours or minutes: 90d, 12h, 30m.")
-    return int(number) * unit
 
 
 def _check_trusted_documents(settings: Settings) -> None:
@@ -424,28 +283,4 @@ def _check_trusted_documents(settings: Settings) -> None:
     try:
         read_manifest(settings.trusted_documents, document_reader(schema, settings))
     except SettingsError as error:
-        _fail(str(error))
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        _fail(str(error))
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run *work*; a database out of reach is one sentence, not a traceback."""
-    from wallet.services.database import is_unreachable
-
-    try:
-        return asyncio.run(work)
-    except Exception as error:
-        if not is_unreachable(error):
-            raise
-        _fail(f"The database cannot be reached: {error}.")
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(1)
+        fail(str(error))

@@ -73,7 +73,7 @@ class TestHoldsThatAreOver:
         self, pair: Pair, ledger: Ledger, observer: Observer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A round gives up after so many, having ended those; the next goes on where it was."""
-        monkeypatch.setattr("wallet.services.ledger.rounds._TRANSACTIONS_MAX", 1)
+        monkeypatch.setattr("wallet.services.ledger.transactions._TRANSACTIONS_MAX", 1)
         await ledger.post_each([holds(pair) for _ in range(ENDED_MAX + 1)])
         await let_all_pass(observer, pair.source_id)
 

@@ -15,25 +15,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
-from wallet.core.errors import BusyError, InvalidInputError, ServiceUnavailableError
+from wallet.core.errors import BusyError, ServiceUnavailableError
 from wallet.core.logging import begin_request, get_logger
-from wallet.core.metrics import LOCK_OUTAGES, POSTINGS_IN_FLIGHT, ROUND_POSTINGS
+from wallet.core.metrics import LOCK_OUTAGES, POSTINGS_IN_FLIGHT
 from wallet.core.settings import LockOutage
-from wallet.services.database import Connection, run_transaction
+from wallet.services.database import Connection
 from wallet.services.ledger.answers import log_answer
-from wallet.services.ledger.decide import decide
-from wallet.services.ledger.errors import (
-    BatchRejectedError,
-    NotPendingError,
-    NotReversibleError,
-    QuoteExpiredError,
-)
-from wallet.services.ledger.journal import lock_and_read
 from wallet.services.ledger.locks import Gate, GateUnavailableError, new_token
 from wallet.services.ledger.queue import Course, Job, Queue
 from wallet.services.ledger.records import AtomicBatch, Outcome, Posting, Sweep, Work
-from wallet.services.ledger.waits import find_waits
-from wallet.services.ledger.writing import write
+from wallet.services.ledger.transactions import carry_out, carry_out_in
 
 LANES = 2
 """
@@ -49,9 +40,6 @@ After so long no further transaction of a round begins; the last one may take
 ``TRANSACTION_DEADLINE_S`` more, and the locks live longer than both.
 """
 
-_TRANSACTIONS_MAX = 8
-"""Most transactions of a round: all but the last put holds on record that are over."""
-
 _LOCK_PAUSE_MIN_MS = 3.0
 _LOCK_PAUSE_MAX_MS = 40.0
 _LOCK_PAUSE_GROWTH = 1.3
@@ -61,15 +49,6 @@ _TIMER_ERROR_S = 0.001
 How much too early a timer may fire: uvloop rounds to whole milliseconds. Who is
 woken before it is time stays where it is, and nobody would wake it again.
 """
-
-_LOOKED_AT_AGAIN = (
-    BatchRejectedError,
-    InvalidInputError,
-    NotPendingError,
-    NotReversibleError,
-    QuoteExpiredError,
-)
-"""Refusals that the first try of the same request can be the reason of."""
 
 log = get_logger(__name__)
 
@@ -197,7 +176,7 @@ class Ledger:
         For wallets that nobody else can know yet: those that the same
         transaction has just opened.
         """
-        outcomes = await _carry_out(connection, [posting])
+        outcomes = await carry_out_in(connection, [posting])
         if outcomes is None:
             raise AssertionError("a wallet that was just opened has holds")
         return outcomes[0]
@@ -363,7 +342,7 @@ class Ledger:
         if not jobs:
             return
         try:
-            outcomes = await _transact(jobs)
+            outcomes = await carry_out([job.work for job in jobs])
         except ServiceUnavailableError as error:
             for job in jobs:
                 job.fail(type(error)())
@@ -382,42 +361,6 @@ class Ledger:
                 job.fail(BusyError())
             else:
                 await self._carry_out([job], started)
-
-
-async def _transact(jobs: Sequence[Job]) -> list[Outcome]:
-    works = [job.work for job in jobs]
-    for _ in range(_TRANSACTIONS_MAX):
-        outcomes = await run_transaction(
-            lambda connection: _carry_out(connection, works), finds_itself=True
-        )
-        if outcomes is not None:
-            ROUND_POSTINGS.observe(len(outcomes))
-            return outcomes
-    raise BusyError
-
-
-async def _carry_out(connection: Connection, works: Sequence[Work]) -> list[Outcome] | None:
-    """Carry out *works*; None where so many holds were over that this only put them on record."""
-    page = await lock_and_read(connection, works)
-    if not page.is_swept:
-        await write(
-            connection, decide(page.wallets, {}, (), now=page.read_at, related=page.related)
-        )
-        return None
-    decision = decide(page.wallets, page.known, works, now=page.read_at, related=page.related)
-    if any(isinstance(outcome.error, _LOOKED_AT_AGAIN) for outcome in decision.outcomes):
-        # A key that was used while we waited for a row is missed, and what such a
-        # refusal writes is nothing that its unique key would refuse: with the rows in
-        # hand, look again.
-        page = await lock_and_read(connection, works)
-        decision = decide(page.wallets, page.known, works, now=page.read_at, related=page.related)
-    if decision.waits:
-        # What is refused says until when; that takes a further trip, and only here.
-        related = await find_waits(connection, decision.waits, page)
-        decision = decide(page.wallets, page.known, works, now=page.read_at, related=related)
-    if decision.operations or decision.changed:
-        await write(connection, decision)
-    return decision.outcomes
 
 
 def _answer(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> None:
