@@ -39,7 +39,7 @@ class QueryLimits(BaseSettings):
     query_fields_max: int = Field(default=1_000, ge=1)
     query_aliases_max: int = Field(default=50, ge=0)
     query_root_fields_max: int = Field(default=60, ge=1)
-    query_mutations_max: int = Field(default=10, ge=1)
+    query_mutations_max: int = Field(default=50, ge=1)
     query_same_name_max: int = Field(default=60, ge=1)
     query_fragments_max: int = Field(default=60, ge=0)
     query_operations_max: int = Field(default=10, ge=1)
