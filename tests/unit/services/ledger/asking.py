@@ -8,9 +8,10 @@ from decimal import Decimal
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.unit.services.ledger.memory import Memory, describe, describe_outcome
-from tests.unit.services.ledger.model import RECORDED, Deed, Model
+from tests.unit.services.ledger.model import RECORDED, Deed, Model, Promise
 from tests.unit.services.ledger.samples import (
     ADA,
+    BOB,
     NOW,
     make_conversion,
     make_following,
@@ -106,14 +107,14 @@ class Asking(RuleBasedStateMachine):
         return posting, lambda: self.model.pay(posting.operation_id, deed)
 
     def plan_conversion(self, pick: int, quote: QuoteRecord) -> Planned:
-        """Pay a wallet of another currency, by a quote that may be over or used."""
+        """Pay a wallet of another currency, by a quote that may be over, used, or another's."""
         source = self.pick_wallet(pick, currency=quote.currency)
         target = self.pick_wallet(pick, currency=quote.target_currency)
         amount_minor, received_minor = quote.amount_minor, quote.target_amount_minor
         posting = make_conversion(self._make_payment(source, target, amount_minor), quote)
         deed = Deed(OperationKind.TRANSFER, source.id, target.id, amount_minor, received_minor)
-        until = (quote.id, quote.expires_at)
-        return posting, lambda: self.model.pay(posting.operation_id, deed, quote=until)
+        promise = Promise(quote.id, quote.expires_at, is_payers=quote.user_id == source.owner_id)
+        return posting, lambda: self.model.pay(posting.operation_id, deed, promise)
 
     def plan_capture(self, pick: int, percent: int) -> Planned | None:
         """Take what is held, or a part of it."""
@@ -207,7 +208,8 @@ class Asking(RuleBasedStateMachine):
         currency, target_currency = ("EUR", "JPY") if pick % 4 else ("JPY", "EUR")
         quote = QuoteRecord(
             id=next_id(),
-            user_id=ADA,
+            # Of the five wallets, Ada has three.
+            user_id=BOB if pick % 5 == 0 else ADA,
             amount_minor=amount,
             currency=currency,
             target_amount_minor=received,

@@ -53,6 +53,15 @@ class Deed:
     given_back: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A quote, and whether it was given to who pays by it."""
+
+    quote_id: UUID
+    until: datetime
+    is_payers: bool
+
+
 class Model:
     """All accounts and deeds, as they stand at *now*."""
 
@@ -89,11 +98,13 @@ class Model:
         self.accounts[wallet_id].balance += amount
         return None
 
-    def pay(
-        self, id_: UUID, deed: Deed, *, quote: tuple[UUID, datetime] | None = None
-    ) -> ErrorCode | None:
-        """Carry out a transfer or a hold; *quote* is which, and when it is over."""
-        if quote and (quote[0] in self.quotes_used or quote[1] <= self.now):
+    def pay(self, id_: UUID, deed: Deed, promise: Promise | None = None) -> ErrorCode | None:
+        """Carry out a transfer or a hold."""
+        if promise and (
+            not promise.is_payers
+            or promise.quote_id in self.quotes_used
+            or promise.until <= self.now
+        ):
             return ErrorCode.QUOTE_EXPIRED
         error = self._find_obstacle(deed)
         if error is not None:
@@ -105,8 +116,8 @@ class Model:
             deed.status = _PENDING
         else:
             self._move(deed)
-        if quote:
-            self.quotes_used.add(quote[0])
+        if promise:
+            self.quotes_used.add(promise.quote_id)
         return None
 
     def do_all(self, deeds: Iterable[Callable[[], ErrorCode | None]]) -> ErrorCode | None:
