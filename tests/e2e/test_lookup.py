@@ -237,7 +237,7 @@ class TestWallet:
         pages = " ".join(
             f'w{number}: wallet(id: "{owner.wallet_id}") {{ operations(first: 100) '
             "{ edges { node { id } } } }"
-            for number in range(50)
+            for number in range(48)
         )
 
         answer = await operator.api.send({"query": f"{{ lookup {{ {pages} }} }}"})
