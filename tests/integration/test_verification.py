@@ -83,11 +83,12 @@ class TestHealthy:
         far = settings.model_copy(update={"database_url": books.url})
         async with connected_apart(far), open_ledger(nowhere()) as ledger:
             pair = await Pair.create(Factory(ledger, far))
-            paying = asyncio.create_task(_pay_many_times(pair))
             entries = [(await _verify(books.url)).entries]
+            paying = asyncio.create_task(_pay_many_times(pair))
             while not paying.done():
                 entries.append((await _verify(books.url)).entries)
             await paying
+            entries.append((await _verify(books.url)).entries)
 
         assert entries == sorted(entries)
         assert entries[-1] > entries[0]
