@@ -235,12 +235,11 @@ class TestWallet:
     ) -> None:
         """A request reads no more for being an operator's."""
         pages = " ".join(
-            f'w{number}: wallet(id: "{owner.wallet_id}") {{ operations(first: 100) '
-            "{ edges { node { id } } } }"
-            for number in range(48)
+            f'w{number}: wallet(id: "{owner.wallet_id}") {{ ...Page }}' for number in range(48)
         )
+        page = "fragment Page on Wallet { operations(first: 100) { edges { node { id } } } }"
 
-        answer = await operator.api.send({"query": f"{{ lookup {{ {pages} }} }}"})
+        answer = await operator.api.send({"query": f"{{ lookup {{ {pages} }} }} {page}"})
 
         codes = {error["extensions"]["code"] for error in answer.json()["errors"]}
         assert codes == {"QUERY_TOO_COMPLEX"}
