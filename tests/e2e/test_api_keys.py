@@ -12,19 +12,10 @@ import pytest_asyncio
 from tests.e2e.conftest import StartServer
 from tests.support.api import (
     API_KEYS,
-    CHANGE_PASSWORD,
     CREATE_API_KEY,
-    END_SESSION,
-    LOGOUT,
-    OPEN_WALLET,
-    OPERATION,
-    PASSWORD,
     REVERSE,
     REVOKE_API_KEY,
-    SESSIONS,
     TOPUP,
-    TRANSFER,
-    WALLET,
     WITHDRAW,
     Account,
     Api,
@@ -35,7 +26,7 @@ from tests.support.logs import read_log
 from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
 from tests.support.servers import SECRET_KEY, ApiServer
-from wallet.core.ids import find_id, new_id, to_global_id
+from wallet.core.ids import find_id, new_id
 
 VIEWER = "{ viewer { id email } }"
 CREATE = ("create", "--as", "{user}", "--name", "x")
@@ -140,7 +131,7 @@ class TestCreateApiKey:
 
 
 class TestScopes:
-    """What a key is good for."""
+    """What a key is good for; test_rights has what it is not good for."""
 
     async def test_fund(self, operator: Account, bob: Account, observer: Observer) -> None:
         """A payment provider's callback: it tops up anybody's wallet, once for each event."""
@@ -175,56 +166,6 @@ class TestScopes:
 
         assert reversed_["__typename"] == "OperationPayload"
         assert await cleo.api.balance(cleo.wallet_id) == "5.00"
-
-    @pytest.mark.parametrize("scopes", [["READ"], ["FUND"], ["OPERATE"]], ids=str)
-    async def test_nothing_else(
-        self, scopes: list[str], operator: Account, bob: Account, observer: Observer
-    ) -> None:
-        """What no scope, or another one, is for, is forbidden, and nothing changes."""
-        service = await key_client(operator, *scopes)
-        money = {
-            "sourceWalletId": operator.wallet_id,
-            "targetWalletId": bob.wallet_id,
-            **funding(bob.wallet_id, uuid4().hex)["input"],
-        }
-        del money["walletId"]
-        passwords = {"currentPassword": PASSWORD, "newPassword": "another password"}
-        new_wallet = {"currency": "EUR", "idempotencyKey": uuid4().hex}
-        follow = {
-            "operationId": to_global_id("Operation", new_id()),
-            "idempotencyKey": uuid4().hex,
-        }
-        forbidden: list[tuple[str, dict[str, Any]]] = [
-            (TRANSFER, {"input": money}),
-            (OPEN_WALLET, {"input": new_wallet}),
-            (CHANGE_PASSWORD, {"input": passwords}),
-            (LOGOUT, {"input": {"everywhere": True}}),
-            (END_SESSION, {"input": {"sessionId": to_global_id("Session", new_id())}}),
-            (CREATE_API_KEY, {"input": {"name": "more", "scopes": ["READ"]}}),
-            (REVOKE_API_KEY, {"input": {"apiKeyId": to_global_id("ApiKey", new_id())}}),
-            (SESSIONS, {}),
-            (API_KEYS, {}),
-        ]
-        if scopes != ["READ"]:
-            forbidden += [
-                (VIEWER, {}),
-                (WALLET, {"id": operator.wallet_id}),
-                (OPERATION, {"id": follow["operationId"]}),
-            ]
-        if scopes != ["FUND"]:
-            forbidden += [
-                (document, funding(bob.wallet_id, uuid4().hex)) for document in (TOPUP, WITHDRAW)
-            ]
-        if scopes != ["OPERATE"]:
-            forbidden += [(REVERSE, {"input": follow})]
-
-        async with observer.nothing_changes():
-            texts = [
-                (await service.send({"query": document, "variables": variables})).text
-                for document, variables in forbidden
-            ]
-
-        assert [text for text in texts if '"FORBIDDEN"' not in text] == []
 
 
 class TestEnd:

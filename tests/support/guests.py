@@ -7,6 +7,7 @@ from tests.support.api import Account, Api
 from tests.support.observer import Observer
 from tests.support.servers import KEYS
 from wallet.core.ids import new_id, to_global_id
+from wallet.core.passwords import hash_password
 from wallet.core.tokens import (
     AccessClaims,
     hash_token,
@@ -39,11 +40,17 @@ class Guests:
         self._observer = observer
 
     async def create(
-        self, *, currency: str = "EUR", balance: str | None = None, role: str = "USER"
+        self,
+        *,
+        currency: str = "EUR",
+        balance: str | None = None,
+        role: str = "USER",
+        password: str | None = None,
     ) -> Account:
         """Make a user with a session and a wallet, topped up with *balance*."""
         user_id, email = new_id(), f"{uuid4().hex}@example.com"
-        await self._observer.fetch(_USER, user_id, email, _NO_PASSWORD, role)
+        password_hash = _NO_PASSWORD if password is None else await hash_password(password)
+        await self._observer.fetch(_USER, user_id, email, password_hash, role)
         session = await self._open_session(user_id)
         api = self.api.signed_in(session["accessToken"])
         opened = await api.open_wallet(currency=currency)
