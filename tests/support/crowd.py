@@ -203,16 +203,15 @@ class Crowd:
         return lines
 
     async def _read_standing(self, account: Account) -> Standing:
-        api = account.api.at(self._urls[-1])
-        wallet = await api.statement(account.wallet_id, first=1)
+        wallet = await self._read_page(account, first=1)
         return Standing(_minor(wallet["balance"]["amount"]), wallet["operations"]["totalCount"])
 
     async def _read_statement(self, account: Account, count: int) -> dict[str, tuple[str, str]]:
         """Return status and amount of the newest *count* lines of a statement, by operation."""
-        api, after = account.api.at(self._urls[-1]), None
+        after = None
         edges: list[dict[str, Any]] = []
         while len(edges) < count:
-            wallet = await api.statement(account.wallet_id, first=PAGE_SIZE, after=after)
+            wallet = await self._read_page(account, first=PAGE_SIZE, after=after)
             edges += wallet["operations"]["edges"]
             after = wallet["operations"]["pageInfo"]["endCursor"]
         edges = edges[:count]
@@ -224,6 +223,16 @@ class Crowd:
         }
         assert len(lines) == count
         return lines
+
+    async def _read_page(self, account: Account, **page: Any) -> Any:
+        """Read a page of a statement; where answers may get lost, a second time."""
+        api = account.api.at(self._urls[-1])
+        try:
+            return await api.statement(account.wallet_id, **page)
+        except httpx.TransportError:
+            if UNANSWERED not in self._tolerated:
+                raise
+            return await api.statement(account.wallet_id, **page)
 
 
 def _decimal(amount_minor: int) -> str:
