@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from tests.support.waiting import until
 from wallet.core.keys import Keys
 from wallet.development.ports import find_free_port
 from wallet.development.processes import die_with_parent, wait_until
@@ -41,7 +42,16 @@ class Databases:
 
     async def drop(self, url: str) -> None:
         """Drop a database, and whoever is still connected to it."""
-        await self._execute(f'DROP DATABASE "{urlsplit(url).path[1:]}" WITH (FORCE)')
+
+        async def is_dropped() -> bool:
+            try:
+                await self._execute(f'DROP DATABASE "{urlsplit(url).path[1:]}" WITH (FORCE)')
+            except asyncpg.InsufficientPrivilegeError:
+                # PostgreSQL is vacuuming it, and that is not ours to end.
+                return False
+            return True
+
+        await until(is_dropped)
 
     async def create_empty(self) -> str:
         """Make a database that nobody has migrated; return its URL."""
