@@ -14,6 +14,9 @@ from wallet.core.ids import to_global_id
 from wallet.core.money import decimals_of
 from wallet.core.records import record
 
+NOT_SHOWN = "NOT_SHOWN"
+"""The kind of the line for all that a filter left out."""
+
 
 @record(kw_only=True)
 class Turnover:
@@ -21,6 +24,11 @@ class Turnover:
 
     lines: int
     amount_minor: int
+
+    @property
+    def as_left_out(self) -> str:
+        """What the line for all that a filter left out says of itself."""
+        return f"{self.lines} lines that the filter leaves out"
 
 
 @record(kw_only=True)
