@@ -5,7 +5,7 @@ Amounts and times are bare, so that a spreadsheet reads them; texts are quoted,
 and one that it would take for a formula begins with an apostrophe.
 """
 
-from wallet.core.money import format_amount
+from wallet.core.money import AMOUNT_MINOR_MAX, format_amount
 from wallet.services.reports.formats import (
     NOT_SHOWN,
     Statement,
@@ -55,6 +55,7 @@ class CsvFormat:
     between = ""
     shows_turnover = False
     only_money = False
+    amount_minor_max = AMOUNT_MINOR_MAX
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of a row, its end of line included."""

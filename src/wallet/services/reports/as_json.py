@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from wallet.core.ids import to_global_id
-from wallet.core.money import format_amount
+from wallet.core.money import AMOUNT_MINOR_MAX, format_amount
 from wallet.services.reports.formats import (
     NOT_SHOWN,
     Statement,
@@ -24,6 +24,7 @@ class JsonFormat:
     between = ",\n"
     shows_turnover = False
     only_money = False
+    amount_minor_max = AMOUNT_MINOR_MAX
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of an operation."""

@@ -73,12 +73,14 @@ class Format(Protocol):
         shows_turnover: Whether the beginning tells how many lines there are, and how much
             they moved.
         only_money: Whether lines that moved nothing are left out.
+        amount_minor_max: The largest amount, and balance, that it has a place for.
     """
 
     media_type: str
     between: str
     shows_turnover: bool
     only_money: bool
+    amount_minor_max: int
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of one line, made of the columns of ``snapshots``."""
