@@ -124,13 +124,10 @@ def revoke_api_key(email: str, id: UUID) -> None:  # noqa: A002
 def _as_user(email: str, work: Callable[[UUID], Coroutine[Any, Any, T]]) -> T:
     """Run *work* for the account with this address; a refusal is one sentence."""
     from wallet.core.errors import WalletError
-    from wallet.core.logging import configure_logging
     from wallet.services.accounts import find_user_id
     from wallet.services.database import connected
 
     settings = read_settings()
-    # To standard error: what is printed may be a key that a program waits for.
-    configure_logging(level=settings.log_level, as_json=settings.is_production)
 
     async def work_as_user() -> T | None:
         async with connected(settings):

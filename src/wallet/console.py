@@ -13,11 +13,19 @@ T = TypeVar("T")
 
 
 def read_settings() -> Settings:
-    """Read the settings; what makes no sense is a sentence, and the end."""
+    """
+    Read the settings; what makes no sense is a sentence, and the end.
+
+    From then on log lines go to standard error: a program may read the output.
+    """
+    from wallet.core.logging import configure_logging
+
     try:
-        return load_settings()
+        settings = load_settings()
     except SettingsError as error:
         fail(str(error))
+    configure_logging(level=settings.log_level, as_json=settings.is_production)
+    return settings
 
 
 def run_command(work: Coroutine[Any, Any, T]) -> T:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +12,9 @@ from wallet.core.logging import begin_request, get_logger
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+CLIENT_GONE = 499
+"""The status of a request whose client went away before its end, as nginx has it."""
 
 log = get_logger(__name__)
 
@@ -45,6 +49,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            # It is no bug, and nobody is there to be told.
+            status = CLIENT_GONE
         except Exception:
             log.exception("request failed")
             if status is None:

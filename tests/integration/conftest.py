@@ -1,6 +1,8 @@
 """Services on a real PostgreSQL and a real Redis, in this process."""
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
@@ -11,6 +13,7 @@ from tests.support.observer import Observer
 from tests.support.servers import SECRET_KEY, Databases
 from wallet.core.settings import LockOutage, Settings, Switch
 from wallet.development import RedisServer
+from wallet.development.ports import find_free_port
 from wallet.services.database import connected
 from wallet.services.ledger import Ledger
 from wallet.services.ledger.locks import Gate
@@ -75,3 +78,10 @@ async def observer(settings: Settings, database: None) -> AsyncIterator[Observer
     """Reads the shared database past all of our code."""
     async with Observer.of(settings.database_url) as observer:
         yield observer
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with closing(socket.create_server(("127.0.0.1", find_free_port()))) as listener:
+        yield listener.getsockname()[1]

@@ -71,6 +71,12 @@ class Context:
             return self.services.memory.find(self.access_token)
         return self.actor
 
+    def note_actor(self) -> None:
+        """Put who asks on the request's line, where it is known: of what is refused, too."""
+        actor = self.remembered_actor
+        if actor is not None:
+            note(actor=str(actor.user_id))
+
     async def find_actor(self, scope: Scope | None = None) -> Actor | None:
         """
         Return the signed-in user; None when the request is anonymous.
@@ -86,7 +92,7 @@ class Context:
             async with self._lock:
                 if self.actor is None:
                     self.actor = await self._authenticate(self.access_token)
-                    note(actor=str(self.actor.user_id))
+                    self.note_actor()
         if self.actor is not None:
             self.actor.check_scope(scope)
         return self.actor

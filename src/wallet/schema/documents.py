@@ -38,6 +38,8 @@ ERRORS_MAX = 10
 
 _DOCUMENTS_CACHED_MAX = 512
 
+_ABOUT_THE_SCHEMA = frozenset({"__schema", "__type"})
+
 Subfields = dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]]
 
 
@@ -52,6 +54,8 @@ class Plan:
         pages: Those of its fields that answer pages, where it is a mutation.
         is_fixed: Whether its fields are the same whatever the variables are:
             they are, unless a directive leaves some of them out.
+        is_constant: Whether its answer is the same each time: it asks for nothing but
+            what the schema has.
         subfields: The fields of each selection, as they are collected; shared by
             all requests where the plan is fixed.
     """
@@ -64,6 +68,7 @@ class Plan:
     cost: Cost
     pages: tuple[FieldNode, ...]
     is_fixed: bool
+    is_constant: bool
     subfields: Subfields = field(default_factory=dict)
 
     @property
@@ -149,6 +154,14 @@ def _plans_of(schema: GraphQLSchema, document: DocumentNode, *, is_valid: bool) 
                     cost=known.once,
                     pages=known.pages if node.operation is OperationType.MUTATION else (),
                     is_fixed=is_fixed,
+                    is_constant=is_fixed and _asks_for_schema(node),
                 )
             )
     return tuple(plans)
+
+
+def _asks_for_schema(operation: OperationDefinitionNode) -> bool:
+    return not operation.variable_definitions and all(
+        isinstance(node, FieldNode) and node.name.value in _ABOUT_THE_SCHEMA
+        for node in operation.selection_set.selections
+    )

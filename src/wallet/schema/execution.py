@@ -44,6 +44,7 @@ class Execution:
     def __init__(self, schema: GraphQLSchema, plain_fields: PlainFields) -> None:
         self._schema = schema
         self._plain_fields = plain_fields
+        self._constant: tuple[Plan, ExecutionResult] | None = None
 
     def read_variables(
         self, plan: Plan, variables: Mapping[str, Any]
@@ -60,7 +61,15 @@ class Execution:
 
     async def run(self, plan: Plan, context: Context, variables: VariableValues) -> ExecutionResult:
         """Execute *plan*; errors of fields are part of the result."""
-        return await _Executor(self._schema, plan, context, variables, self._plain_fields).run()
+        # 50 ms become none for GraphiQL, which asks for all of the schema whenever it is
+        # opened. Answers are long, so only the last one is kept.
+        if self._constant is not None and self._constant[0] is plan:
+            return self._constant[1]
+        executor = _Executor(self._schema, plan, context, variables, self._plain_fields)
+        result = await executor.run()
+        if plan.is_constant:
+            self._constant = plan, result
+        return result
 
 
 class _Executor(Executor[Any]):

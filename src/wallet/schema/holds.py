@@ -6,7 +6,12 @@ import strawberry
 from strawberry.scalars import JSON
 
 from wallet.schema.optional import given
-from wallet.schema.transfers import KEY_DESCRIPTION, MoneyInput
+from wallet.schema.transfers import (
+    KEY_DESCRIPTION,
+    METADATA_DESCRIPTION,
+    NOTE_DESCRIPTION,
+    MoneyInput,
+)
 from wallet.services.holds import PartialAmount
 
 
@@ -30,12 +35,10 @@ class HoldInput:
     )
     idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="A line for people, at most 500 characters; both sides see it.",
+        default=strawberry.UNSET, description=NOTE_DESCRIPTION
     )
     metadata: JSON | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="For programs: at most 8 KiB, nested at most 8 deep; both sides see it.",
+        default=strawberry.UNSET, description=METADATA_DESCRIPTION
     )
 
 
@@ -82,8 +85,7 @@ class ReverseInput:
     )
     idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="A line for people, at most 500 characters; both sides see it.",
+        default=strawberry.UNSET, description=NOTE_DESCRIPTION
     )
 
 

@@ -28,6 +28,8 @@ KEY_DESCRIPTION = (
     "input answers the first outcome again (replayed: true); with another input, "
     "IdempotencyConflict."
 )
+NOTE_DESCRIPTION = "A line for people, at most 500 characters; both sides see it."
+METADATA_DESCRIPTION = "For programs: at most 8 KiB, nested at most 8 deep; both sides see it."
 
 
 @strawberry.input(
@@ -106,12 +108,10 @@ class TransferInput:
     )
     idempotency_key: str = strawberry.field(description=KEY_DESCRIPTION)
     description: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="A line for people, at most 500 characters; both sides see it.",
+        default=strawberry.UNSET, description=NOTE_DESCRIPTION
     )
     metadata: JSON | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="For programs: at most 8 KiB, nested at most 8 deep; both sides see it.",
+        default=strawberry.UNSET, description=METADATA_DESCRIPTION
     )
     scheduled_for: datetime | None = strawberry.field(
         default=strawberry.UNSET,

@@ -98,8 +98,10 @@ class GraphQLView:
             answer = _shape(_answer(result), result.extensions)
             status = 200
         except RefusedError as error:
+            context.note_actor()
             answer, status = _refusal(error), error.status
         except _RequestError as error:
+            context.note_actor()
             answer = _shape({"errors": _show(error.errors)}, error.extensions)
             # With the older media type, 200 says no more than that there is an answer.
             status = 400 if media_type is MediaType.GRAPHQL else 200

@@ -85,19 +85,16 @@ async def capture_hold(
     held = await _find_hold(hold_id, actor)
     if part is not None:
         _check_part(part, held)
-    amount_minor = held.amount_minor if part is None else part.amount_minor
-    request = (hold_id, None if part is None else part.amount_minor)
-    posting = _following(held, OperationKind.CAPTURE, amount_minor, actor)
-    return completed(
-        await ledger.post(
-            replace(
-                posting,
-                idempotency_key=idempotency_key,
-                request_hash=hash_request(OperationKind.CAPTURE, *request),
-            )
-        ),
-        {},
+    asked_minor = None if part is None else part.amount_minor
+    posting = _following(
+        held,
+        OperationKind.CAPTURE,
+        held.amount_minor if asked_minor is None else asked_minor,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        request_hash=hash_request(OperationKind.CAPTURE, hold_id, asked_minor),
     )
+    return completed(await ledger.post(posting), {})
 
 
 async def void_hold(
@@ -111,17 +108,15 @@ async def void_hold(
         NotPendingError: It was captured, voided, or is over.
     """
     held = await _find_hold(hold_id, actor)
-    posting = _following(held, OperationKind.VOID, held.amount_minor, actor)
-    return completed(
-        await ledger.post(
-            replace(
-                posting,
-                idempotency_key=idempotency_key,
-                request_hash=hash_request(OperationKind.VOID, hold_id),
-            )
-        ),
-        {},
+    posting = _following(
+        held,
+        OperationKind.VOID,
+        held.amount_minor,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        request_hash=hash_request(OperationKind.VOID, hold_id),
     )
+    return completed(await ledger.post(posting), {})
 
 
 def _check_part(part: PartialAmount, held: OperationRecord) -> None:
@@ -142,7 +137,13 @@ async def _find_hold(hold_id: UUID, actor: Actor) -> OperationRecord:
 
 
 def _following(
-    held: OperationRecord, kind: OperationKind, amount_minor: int, actor: Actor
+    held: OperationRecord,
+    kind: OperationKind,
+    amount_minor: int,
+    *,
+    actor: Actor,
+    idempotency_key: str,
+    request_hash: bytes,
 ) -> Posting:
     """Return a posting that follows a hold; its amounts are worked out under the lock."""
     if held.source_id is None or held.target_id is None:
@@ -159,4 +160,6 @@ def _following(
         currency=held.currency,
         legs=(Leg(held.source_id, 0), Leg(held.target_id, 0)),
         parent_id=held.id,
+        idempotency_key=idempotency_key,
+        request_hash=request_hash,
     )

@@ -23,21 +23,14 @@ from wallet.services.ledger import (
 )
 from wallet.services.ledger.chain import GENESIS
 
+# In the order of their ids, so that two that open the same never wait in a circle.
 _INSERT = """
 INSERT INTO wallets (
     id, owner_id, currency, label, status, balance_minor, held_minor, overdraft_minor,
     last_sequence, head_hash, last_entry_at, created_at)
-VALUES ($1, $2, $3, $4, 'ACTIVE', 0, 0, 0, 0, $5, now(), now())
-ON CONFLICT (id) DO NOTHING
-"""
-
-# In the order of their ids, so that two that open the same never wait in a circle.
-_INSERT_SYSTEM = """
-INSERT INTO wallets (
-    id, owner_id, currency, label, status, balance_minor, held_minor, overdraft_minor,
-    last_sequence, head_hash, last_entry_at, created_at)
-SELECT id, NULL, currency, NULL, 'ACTIVE', 0, 0, 0, 0, $3, now(), now()
-  FROM unnest($1::uuid[], $2::text[]) AS given (id, currency)
+SELECT id, owner_id, currency, label, 'ACTIVE', 0, 0, 0, 0, $5, now(), now()
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
+       AS given (id, owner_id, currency, label)
  ORDER BY id
 ON CONFLICT (id) DO NOTHING
 """
@@ -139,9 +132,8 @@ async def open_in_transaction(
     """Open a wallet inside the caller's transaction; its statement starts with this operation."""
     wallet_id = new_id()
     # The other side of every top-up in this currency; there after its first wallet.
-    world_id = world_wallet_id(currency)
-    await connection.execute_query(_INSERT, [world_id, None, currency, None, GENESIS])
-    await connection.execute_query(_INSERT, [wallet_id, user_id, currency, label, GENESIS])
+    world = (world_wallet_id(currency), None, currency, None)
+    await _insert(connection, [world, (wallet_id, user_id, currency, label)])
     outcome = await ledger.record(
         connection,
         Posting(
@@ -167,13 +159,19 @@ async def open_in_transaction(
 async def open_system_wallets(connection: Connection, currencies: Iterable[str]) -> None:
     """Open, where they are missing, the wallets on the other side of top-ups and conversions."""
     wallets = [
-        (id_of(currency), currency)
+        (id_of(currency), None, currency, None)
         for currency in currencies
         for id_of in (world_wallet_id, exchange_wallet_id)
     ]
-    await connection.execute_query(
-        _INSERT_SYSTEM, [[id_ for id_, _ in wallets], [code for _, code in wallets], GENESIS]
-    )
+    await _insert(connection, wallets)
+
+
+async def _insert(
+    connection: Connection, wallets: Sequence[tuple[UUID, UUID | None, str, str | None]]
+) -> None:
+    """Insert wallets, each as its id, its owner, its currency and its label."""
+    columns = zip(*wallets, strict=True)
+    await connection.execute_query(_INSERT, [*map(list, columns), GENESIS])
 
 
 async def find_wallet(actor: Actor, wallet_id: UUID) -> WalletRecord | None:

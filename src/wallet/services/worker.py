@@ -59,7 +59,10 @@ async def work(ledger: Ledger, *, until: asyncio.Event) -> None:
         try:
             is_more_due = await work_once(ledger)
         except Exception as error:
-            if isinstance(error, BusyError | ServiceUnavailableError) or is_unreachable(error):
+            if isinstance(error, BusyError):
+                # Nobody is away: others were in the way for too long.
+                log.warning("due, and waits for others")
+            elif isinstance(error, ServiceUnavailableError) or is_unreachable(error):
                 log.warning("database is away", error=type(error).__name__)
             else:
                 # It is due still, and so is what others wait for.

@@ -21,6 +21,9 @@ _REMITTANCE_LENGTH_MAX = 140
 _REMITTANCES_MAX = 4
 """As many as a description of 500 characters fills."""
 
+_AMOUNT_MINOR_MAX = 10**18 - 1
+"""Amounts, balances and sums have 18 digits in all."""
+
 # What XML 1.0 has no place for, not even escaped.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _FORBIDDEN_SQL = r"E'[\u0001-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]'"
@@ -35,6 +38,7 @@ class Camt053Format:
     between = "\n"
     shows_turnover = True
     only_money = True
+    amount_minor_max = _AMOUNT_MINOR_MAX
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of an entry."""
@@ -170,6 +174,8 @@ def _turnover(statement: Statement) -> str:
     net = (
         f"<TtlNetNtry><Amt>{format_amount(abs(net_minor), currency)}</Amt>"
         f"<CdtDbtInd>{_direction(net_minor)}</CdtDbtInd></TtlNetNtry>"
+        if abs(net_minor) <= _AMOUNT_MINOR_MAX
+        else ""
     )
     return (
         f"<TxsSummry><TtlNtries>{_sum(whole, currency)}{net}</TtlNtries>"
@@ -179,8 +185,10 @@ def _turnover(statement: Statement) -> str:
 
 
 def _sum(turnover: Turnover, currency: str) -> str:
-    amount = format_amount(turnover.amount_minor, currency)
-    return f"<NbOfNtries>{turnover.lines}</NbOfNtries><Sum>{amount}</Sum>"
+    count = f"<NbOfNtries>{turnover.lines}</NbOfNtries>"
+    if turnover.amount_minor > _AMOUNT_MINOR_MAX:
+        return count  # It may be left out, and the balances and entries say as much.
+    return f"{count}<Sum>{format_amount(turnover.amount_minor, currency)}</Sum>"
 
 
 def _direction(amount_minor: int) -> str:

@@ -5,8 +5,9 @@ Amounts and times are bare, so that a spreadsheet reads them; texts are quoted,
 and one that it would take for a formula begins with an apostrophe.
 """
 
-from wallet.core.money import format_amount
+from wallet.core.money import AMOUNT_MINOR_MAX, format_amount
 from wallet.services.reports.formats import (
+    NOT_SHOWN,
     Statement,
     Turnover,
     amount_sql,
@@ -33,7 +34,6 @@ COLUMNS = (
 
 OPENING = "OPENING_BALANCE"
 CLOSING = "CLOSING_BALANCE"
-NOT_SHOWN = "NOT_SHOWN"
 
 # What begins so is a formula, or loses what stands before one (OWASP, "CSV Injection");
 # the wide ones are what a Japanese keyboard makes of the first four.
@@ -55,6 +55,7 @@ class CsvFormat:
     between = ""
     shows_turnover = False
     only_money = False
+    amount_minor_max = AMOUNT_MINOR_MAX
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of a row, its end of line included."""
@@ -92,7 +93,7 @@ class CsvFormat:
             statement.currency,
             "",
             "",
-            f'"{left_out.lines} lines that the filter leaves out"',
+            f'"{left_out.as_left_out}"',
         )
 
     def end(self, statement: Statement) -> bytes:

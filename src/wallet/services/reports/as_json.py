@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 
 from wallet.core.ids import to_global_id
-from wallet.core.money import format_amount
+from wallet.core.money import AMOUNT_MINOR_MAX, format_amount
 from wallet.services.reports.formats import (
+    NOT_SHOWN,
     Statement,
     Turnover,
     amount_sql,
@@ -14,8 +15,6 @@ from wallet.services.reports.formats import (
     time_sql,
     write_time,
 )
-
-NOT_SHOWN = "NOT_SHOWN"
 
 
 class JsonFormat:
@@ -25,6 +24,7 @@ class JsonFormat:
     between = ",\n"
     shows_turnover = False
     only_money = False
+    amount_minor_max = AMOUNT_MINOR_MAX
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of an operation."""
@@ -73,7 +73,7 @@ class JsonFormat:
         item = {
             "kind": NOT_SHOWN,
             "amount": format_amount(left_out.amount_minor, statement.currency),
-            "description": f"{left_out.lines} lines that the filter leaves out",
+            "description": left_out.as_left_out,
         }
         return orjson.dumps(item)
 

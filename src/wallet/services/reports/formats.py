@@ -14,6 +14,9 @@ from wallet.core.ids import to_global_id
 from wallet.core.money import decimals_of
 from wallet.core.records import record
 
+NOT_SHOWN = "NOT_SHOWN"
+"""The kind of the line for all that a filter left out."""
+
 
 @record(kw_only=True)
 class Turnover:
@@ -21,6 +24,11 @@ class Turnover:
 
     lines: int
     amount_minor: int
+
+    @property
+    def as_left_out(self) -> str:
+        """What the line for all that a filter left out says of itself."""
+        return f"{self.lines} lines that the filter leaves out"
 
 
 @record(kw_only=True)
@@ -65,12 +73,14 @@ class Format(Protocol):
         shows_turnover: Whether the beginning tells how many lines there are, and how much
             they moved.
         only_money: Whether lines that moved nothing are left out.
+        amount_minor_max: The largest amount, and balance, that it has a place for.
     """
 
     media_type: str
     between: str
     shows_turnover: bool
     only_money: bool
+    amount_minor_max: int
 
     def line_sql(self, currency: str) -> str:
         """Return the SQL expression of one line, made of the columns of ``snapshots``."""

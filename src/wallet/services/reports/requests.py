@@ -1,5 +1,6 @@
 """Asking for a report: it is an operation like any other, on the record of its wallet."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from wallet.core.errors import NotFoundError
@@ -17,7 +18,7 @@ from wallet.services.reports.orders import (
     describe,
     distinct,
 )
-from wallet.services.reports.snapshots import count_lines
+from wallet.services.reports.snapshots import check_amounts, count_lines
 from wallet.services.statements import Filter
 from wallet.services.transfers import completed
 from wallet.services.wallets import find_wallet
@@ -48,7 +49,8 @@ async def request_report(
     end before.
 
     Raises:
-        InvalidInputError: The format has no place for the filter, or for the currency.
+        InvalidInputError: The format has no place for the filter, for the currency,
+            or for an amount.
         RateLimitedError: The actor asks too often.
         NotFoundError: There is no such wallet, or it is not the actor's.
         BusyError: Others held the wallet for the whole wait.
@@ -60,8 +62,18 @@ async def request_report(
     if wallet is None:
         raise NotFoundError("There is no such wallet.", field=("wallet_id",))
     check_currency(format_, wallet.currency)
-    posting = Posting(
+    order = ReportOrder(
         operation_id=new_id(),
+        wallet_id=wallet_id,
+        owner_id=actor.user_id,
+        format=format_,
+        filter=filter_,
+        asked_at=wallet.last_entry_at,
+        last_sequence=wallet.last_sequence,
+    )
+    await check_amounts(order)
+    posting = Posting(
+        operation_id=order.operation_id,
         kind=OperationKind.REPORT,
         actor_id=actor.user_id,
         wallet_id=wallet_id,
@@ -76,12 +88,8 @@ async def request_report(
     outcome = completed(await ledger.post(posting), {wallet_id: ("wallet_id",)})
     if outcome.operation is None or outcome.wallet is None:
         raise AssertionError("a completed posting has an operation and a wallet")
-    order = ReportOrder(
-        operation_id=outcome.operation.id,
-        wallet_id=wallet_id,
-        owner_id=actor.user_id,
-        format=format_,
-        filter=filter_,
+    order = replace(
+        order,
         asked_at=outcome.operation.created_at,
         last_sequence=outcome.wallet.last_sequence,
     )

@@ -22,7 +22,8 @@ from typing import Any
 
 import asyncpg
 
-from wallet.core.errors import NotFoundError, ServiceUnavailableError
+from wallet.core.errors import InvalidInputError, NotFoundError, ServiceUnavailableError
+from wallet.core.money import AMOUNT_MINOR_MAX
 from wallet.core.settings import Settings
 from wallet.services.database import fetch, is_unreachable
 from wallet.services.reports.as_camt053 import Camt053Format
@@ -91,6 +92,11 @@ SELECT count(*) FILTER (WHERE amount_minor > 0) AS credits,
        count(*) FILTER (WHERE amount_minor < 0) AS debits,
        coalesce(sum(-amount_minor) FILTER (WHERE amount_minor < 0), 0) AS debits_minor
   FROM entries
+ WHERE wallet_id = $1 AND sequence BETWEEN $2 AND $3
+"""
+
+_LARGEST = """
+SELECT coalesce(max(abs(amount_minor)), 0) AS amount_minor FROM entries
  WHERE wallet_id = $1 AND sequence BETWEEN $2 AND $3
 """
 
@@ -231,6 +237,27 @@ def _lines(
         return [values[0], low, high, *values[3:]]
 
     return _LINES.format(filter=filter_), values_of
+
+
+async def check_amounts(order: ReportOrder) -> None:
+    """
+    Check that the format has a place for every amount of a report.
+
+    Raises:
+        InvalidInputError: A balance or a line is of more.
+    """
+    most_minor = FORMATS[order.format].amount_minor_max
+    if most_minor >= AMOUNT_MINOR_MAX:
+        return
+    period = (await fetch(_STATEMENT, *_period(order)))[0]
+    first, last = period["first_sequence"], period["last_sequence"]
+    largest = (await fetch(_LARGEST, order.wallet_id, first, last))[0]
+    balances = (abs(period["opening_minor"]), abs(period["closing_minor"]))
+    if max(largest["amount_minor"], *balances) > most_minor:
+        raise InvalidInputError(
+            f"{order.format} has no place for amounts as large as here: ask for another format.",
+            field=("format",),
+        )
 
 
 async def count_lines(order: ReportOrder) -> int:
