@@ -1,14 +1,24 @@
 """A real PostgreSQL and a real Redis for the whole run, on free ports, stopped at its end."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+from tests.support.fuzzing import LONG_PROFILE
 from tests.support.servers import Databases
 from wallet.core.settings import Settings
 from wallet.development import PostgresServer, RedisServer
 from wallet.services.migrations import migrate
+
+# No deadline: a busy machine is slow now and then. No database: a run is the same
+# whatever failed before it, and tries the same each time, so that who changes nothing
+# breaks nothing. `make fuzz` looks much longer, and elsewhere each time.
+settings.register_profile("short", deadline=None, database=None, max_examples=40, derandomize=True)
+settings.register_profile(LONG_PROFILE, deadline=None, database=None, max_examples=3_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 # Nothing here outlives the run, so nothing has to reach the disk before it is answered.
 _POSTGRES_SETTINGS = {"fsync": "off", "max_connections": "300"}

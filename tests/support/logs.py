@@ -19,6 +19,11 @@ def log_lines(server: ApiServer) -> list[dict[str, Any]]:
     return lines
 
 
+def loud_lines(server: ApiServer) -> list[dict[str, Any]]:
+    """Return the lines of a log in JSON that say that something is broken."""
+    return [line for line in log_lines(server) if line["level"] in {"error", "critical"}]
+
+
 async def log_line(server: ApiServer, **fields: object) -> dict[str, Any]:
     """Wait for the one line that has all of *fields*; a request's own comes after its answer."""
 
