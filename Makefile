@@ -61,6 +61,14 @@ released-schema: $(VENV)/.package  ## At a release: hold later schemas to what t
 audit: setup $(VENV)/.development $(VENV)/.clients  ## Audit GraphQL over HTTP with the npm package graphql-http
 	@exec $(RUN) -m pytest tests/e2e/test_audit.py --quiet --no-header --capture=no
 
+# Each file by itself: a server for one half, and none for the other.
+FUZZ = tests/unit/schema/test_fuzz_limits.py tests/unit/schema/test_fuzz_costs.py tests/unit/schema/test_fuzz_view.py \
+	tests/e2e/test_fuzz_schema.py tests/e2e/test_fuzz_http.py
+
+.PHONY: fuzz
+fuzz: setup $(VENV)/.development  ## Have machines try the API for long, elsewhere each time: about 15 minutes (ARGS="-k http")
+	@HYPOTHESIS_PROFILE=thorough exec $(RUN) -m pytest $(FUZZ) --timeout=3600 --numprocesses=2 --dist=loadfile -rP $(ARGS)
+
 .PHONY: bench
 bench: setup $(VENV)/.development  ## Compare with plain SQL and with a naive version, about 15 minutes (needs wrk)
 	@exec $(RUN) -m bench $(ARGS)

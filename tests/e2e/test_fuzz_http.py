@@ -20,7 +20,7 @@ from tests.support.sockets import Answer, NoAnswerError, as_command, exchange, r
 from wallet.development import RedisServer
 
 SHORT = 1_500
-SIZE = sized(short=SHORT, long=60_000)
+SIZE = sized(short=SHORT, long=20_000)
 SEED = 1 if SIZE.derandomize else randrange(10**9)
 _AT_ONCE = 30
 
@@ -29,7 +29,6 @@ _TEXTS = {
     b"Not Found",
     b"Method Not Allowed",
     b"Invalid HTTP request received.",
-    b"",
 }
 
 
@@ -53,8 +52,10 @@ def open_server(database_url: str, redis: RedisServer, tmp_path: Path) -> Iterat
 def check(answer: Answer) -> None:
     """Assert that an answer says what a client may know, and is no bug."""
     assert answer.status < 500, answer
-    text = answer.body.decode()
+    text = answer.body.decode(errors="replace")
     kind = answer.headers.get("content-type", "").partition(";")[0]
+    if not text:
+        return  # HEAD has no more than a head.
     if "json" in kind and answer.headers.get("content-encoding") is None:
         assert_says_nothing_inner(text)
         said = json.loads(text)

@@ -264,7 +264,7 @@ def _depth(tree: tuple[Selection, ...]) -> int:
 _FIELDS = ("a", "b", "c", "viewer", "wallets", "edges", "node", "id", "__typename")
 _TYPES = ("Query", "Mutation", "User", "Wallet", "Node", "Nothing")
 _FRAGMENTS = ("F0", "F1", "F2", "F3")
-_NUMBERS = ("0", "-7", "1.5", "-0.25e-3", "1" + "0" * 39, "1" + "0" * 40)
+_NUMBERS = (*("0", "-7", "1.5", "-0.25e-3") * 20, "1" + "0" * 39, "1" + "0" * 40)
 _WORDS = ('"x"', '"""x"""', "true", "null", "ENUM")
 _NODES_MAX = 30
 

@@ -55,13 +55,7 @@ class RequestAuthor:
         self._stranger = stranger
         self._breaks: tuple[Callable[[Raw], None], ...] = (
             *(self._break_body, self._break_body, self._other_body, self._other_body),
-            *(
-                self._break_length,
-                self._break_chunks,
-                self._chunk,
-                self._encode,
-                self._hide_request,
-            ),
+            *(self._break_length, self._break_chunks, self._chunk, self._encode),
             *(self._break_headers, self._odd_header, self._odd_header, self._odd_header),
             *(self._content_type, self._accept, self._authorization, self._other_path),
             *(self._other_method, self._report, self._other_version),
@@ -69,6 +63,8 @@ class RequestAuthor:
 
     def write(self) -> tuple[bytes, bool]:
         """Return what is to be sent, and whether an answer has to come."""
+        if self._chance.random() < 0.05:
+            return bytes(self._hiding()), True
         several = [self._one() for _ in range(self._chance.choice((1, 1, 1, 1, 2, 5)))]
         sent, is_framed = b"".join(map(bytes, several)), all(each.is_framed for each in several)
         if self._chance.random() < 0.1:
@@ -169,10 +165,12 @@ class RequestAuthor:
         if raw.is_framed and raw.length is None and self._chance.random() < 0.5:
             raw.body = gzip.compress(raw.body)
 
-    def _hide_request(self, raw: Raw) -> None:
-        """Put a request into the body that moves money, if anybody takes it for one."""
-        if not raw.is_framed or raw.length is not None:
-            return
+    def _hiding(self) -> Raw:
+        """
+        Return a request in whose body is one that moves money, if anybody takes it for one.
+
+        Its length is true: where it is not, the rest of a body is a request by all rights.
+        """
         document = """mutation ($input: TopupInput!) { topup(input: $input) { __typename } }"""
         topup = {
             "walletId": self._owner.wallet_id,
@@ -186,8 +184,11 @@ class RequestAuthor:
             ],
             body=json.dumps({"query": document, "variables": {"input": topup}}).encode(),
         )
+        raw = self._one()
+        while not raw.is_framed or raw.length is not None:
+            raw = self._one()
         raw.body = b"x" * self._chance.choice((0, 0, 1_048_576)) + bytes(hidden)
-        raw.is_framed = True
+        return raw
 
     def _break_headers(self, raw: Raw) -> None:
         name = self._chance.choice(rubbish.HEADER_NAMES)

@@ -144,11 +144,11 @@ class _Author:
         alias = f"x{self._aliases}"
         goes_on = self._left > 0 and depth < _DEPTH_MAX
         fields = type_.fields if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) else {}
-        names = [
-            name
-            for name, field in fields.items()
-            if goes_on or not is_composite_type(get_named_type(field.type))
+        deep = [
+            name for name, field in fields.items() if is_composite_type(get_named_type(field.type))
         ]
+        # What pages are below comes more often than what is free.
+        names = [*fields, *deep * 3] if goes_on else [name for name in fields if name not in deep]
         if not names or self._chance.random() < 0.05:
             return Field("__typename", alias, (), self._directives())
         name = self._chance.choice(names)
