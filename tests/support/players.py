@@ -144,19 +144,21 @@ class Cast:
             (await api.open_wallet(currency=currency))["wallet"]["id"]
             for currency in ("EUR", "USD", "EUR")
         ]
+        # A wallet of their own each time: an example may have frozen the last one.
+        theirs = (await stranger.api.open_wallet())["wallet"]["id"]
         moved = [
             await api.topup(euros, "500.00"),
             await api.topup(dollars, "500.00", currency="USD"),
-            await stranger.api.topup(stranger.wallet_id, "2.00"),
+            await stranger.api.topup(theirs, "9.00"),
             # What only the stranger can give back or capture.
-            await api.transfer(euros, stranger.wallet_id, "5.00"),
-            await api.hold(euros, stranger.wallet_id, "6.00"),
+            await api.transfer(euros, theirs, "5.00"),
+            await api.hold(euros, theirs, "6.00"),
         ]
         own = {
-            "Transfer": await stranger.api.transfer(stranger.wallet_id, euros, "1.00"),
-            "Hold": await stranger.api.hold(stranger.wallet_id, euros, "1.00"),
+            "Transfer": await stranger.api.transfer(theirs, euros, "1.00"),
+            "Hold": await stranger.api.hold(theirs, euros, "1.00"),
             "ScheduledTransfer": await api.transfer(
-                euros, stranger.wallet_id, "1.00", scheduledFor=from_now(days=1)
+                euros, theirs, "1.00", scheduledFor=from_now(days=1)
             ),
         }
         quote = (await api.create_quote("1.00", "USD"))["quote"]["id"]
@@ -169,7 +171,7 @@ class Cast:
         keep(pools["Quote"], quote)
         for session in (await api.run(SESSIONS))["sessions"]:
             keep(pools["Session"], session["id"])
-        self.known.learn([euros, dollars, quote, moved, list(own.values())])
+        self.known.learn([euros, dollars, theirs, quote, moved, list(own.values())])
         self.known.learn(await api.statement(euros))
 
     async def sign_in_anew(self, account: Account) -> None:
