@@ -112,6 +112,16 @@ class TestCreateApiKey:
 
         assert refused(answer) == ("InvalidInput", [field])
 
+    @pytest.mark.parametrize("until", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59Z"])
+    async def test_ends_with_the_calendar(self, until: str, operator: Account) -> None:
+        """The last instant that there is comes back as one, with an offset."""
+        made = await create_key(operator, "READ", expiresAt=until)
+
+        listed = (await operator.api.run(API_KEYS))["apiKeys"]
+        (found,) = [key for key in listed if key["id"] == made["apiKey"]["id"]]
+        assert found["expiresAt"][:19] == until[:19]
+        assert found["expiresAt"].endswith("+00:00")
+
     async def test_has_a_bound(self, operator: Account, observer: Observer) -> None:
         """50 keys an operator, however many ask at once."""
         await observer.fetch(

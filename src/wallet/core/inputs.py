@@ -8,7 +8,7 @@ with the path of the field. Paths use the names of the services' arguments.
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from wallet.core.errors import InvalidInputError
 from wallet.core.money import InvalidAmountError, UnknownCurrencyError, decimals_of, parse_amount
@@ -30,6 +30,9 @@ _INSTANT = re.compile(
 )
 """The grammar of RFC 3339, a profile of ISO 8601; seconds may be left out."""
 
+_LAST_INSTANT = datetime.max.replace(tzinfo=UTC) - timedelta(microseconds=1)
+"""The very last one is infinity to asyncpg, which reads it back without an offset."""
+
 Path = tuple[str, ...]
 
 
@@ -39,9 +42,10 @@ def find_instant(text: str) -> datetime | None:
     if not _INSTANT.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        instant = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return min(instant, _LAST_INSTANT)
 
 
 def check_text(text: str, *, field: Path, length_max: int, length_min: int = 0) -> str:
