@@ -14,9 +14,8 @@ from wallet.development import PostgresServer, RedisServer
 from wallet.services.migrations import migrate
 
 # No deadline: a busy machine is slow now and then. No database: a run is the same
-# whatever failed before it, and tries the same each time, so that who changes nothing
-# breaks nothing. `make fuzz` looks much longer, and elsewhere each time.
-settings.register_profile("short", deadline=None, database=None, max_examples=40, derandomize=True)
+# whatever failed before it. `make fuzz` looks much longer.
+settings.register_profile("short", deadline=None, database=None, max_examples=40)
 settings.register_profile(LONG_PROFILE, deadline=None, database=None, max_examples=3_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 

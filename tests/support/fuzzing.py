@@ -17,12 +17,14 @@ def sized(*, short: int, long: int) -> settings:
     """
     Return settings with so many examples in an ordinary run, and so many in ``make fuzz``.
 
-    They are for what is sent to a server. None is sent again to be made smaller, since
-    what a server answers depends on what it was sent before: each is written down as it was.
+    They are for what is sent to a server, and are the same in each ordinary run. None is
+    sent again to be made smaller, since what a server answers depends on what it was sent
+    before: each is written down as it was.
     """
     is_long = settings.get_current_profile_name() == LONG_PROFILE
     return settings(
         max_examples=long if is_long else short,
+        derandomize=not is_long,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
