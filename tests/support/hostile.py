@@ -188,6 +188,11 @@ _BODIES: dict[str, bytes] = {
     "body: names": b'{"query":"{a}"'
     + b"".join(b',"x%d":1' % index for index in range(90_000))
     + b"}",
+    "body: a text without an end": b'{"a":"' + b'\\"' * 500 + b"," * 500_000,
+    "body: a text of quotes without an end": b'{"a":"' + b'\\"' * 45_000 + b"," * 900_000,
+    "body: a text that ends in half an escape": b'{"a":"' + b'\\"' * 500 + b"," * 500_000 + b"\\",
+    "body: a text of half escapes": b'{"a":"' + b"\\" * 500_001 + b"," * 500_000,
+    "body: texts, and one without an end": b'{"a":[' + b'"",' * 20_000 + b'"' + b"," * 900_000,
     "body: escapes": b'{"query":"' + b"\\u0041" * 170_000 + b'"}',
     "body: not UTF-8": b'{"query":"' + b"\xff" * 1_000_000 + b'"}',
     "body: a long operation name": b'{"query":"{__typename}","operationName":"%b"}'

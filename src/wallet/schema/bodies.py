@@ -12,7 +12,9 @@ from starlette.types import Receive
 
 _CONTENT_TYPES_CACHED_MAX = 64
 _SIGNS_PER_VALUE = 4
-_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Nothing is tried again, and a text without an end goes up to the body's: else each of its
+# quotes would be looked at as the beginning of one, and all that follows with it.
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _DOCUMENT_IDS = ("documentId", "doc_id", "id")
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
