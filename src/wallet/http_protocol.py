@@ -1,21 +1,40 @@
-"""What an application cannot say in ASGI: that a response is to be cut off."""
+"""What uvicorn leaves open: how much of a request may come, and that a response can be cut off."""
 
+import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from wallet.core.logging import get_logger
+
+HEAD_BYTES_MAX = 64 * 1024
+"""Longest URL and headers together; the parser reads no longer URL, and browsers send none."""
+
 _EXTENSION = "wallet.abort"
+_FLUSH_S = 5.0
+"""How long a client may take to read a last answer."""
+
+_HEAD_TOO_LONG = f"URL and headers have at most {HEAD_BYTES_MAX:,} bytes together."
+
+log = get_logger(__name__)
+
+
+class _HeadTooLongError(Exception):
+    """Raised when URL and headers are longer than HEAD_BYTES_MAX; the parser stops at it."""
 
 
 class HttpProtocol(HttpToolsProtocol):
     """
-    uvicorn's own, which lets an application drop the connection at once.
+    uvicorn's own, with a bound for what comes before a body, and a way to drop a connection.
 
-    uvicorn closes a connection in good order, and so waits until what was sent is
-    read: for ever, where the client does not read.
+    uvicorn keeps headers without end, and what the parser has of an unfinished
+    one. It closes a connection in good order, and so waits until what was sent
+    is read: for ever, where the client does not read.
 
     When a connection ends, uvicorn tells the request that came last; where several were
     sent at once, an earlier one runs still, and would answer into what is closed.
@@ -23,21 +42,90 @@ class HttpProtocol(HttpToolsProtocol):
 
     _running: RequestResponseCycle | None = None
 
+    _head_bytes = 0
+    """Length of the URL and the headers that came, trailers among them."""
+
+    _pending_bytes = 0
+    """What came since the parser last had something to say: it keeps what has no end yet."""
+
+    _ending: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that runs that nobody waits for its answer; nothing else is due."""
+        super().connection_lost(exc)
+        self._end_running()
+        if self._ending is not None:
+            self._ending.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, as far as it may be kept."""
+        self._pending_bytes += len(data)
+        super().data_received(data)
+        if self._pending_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
+
     def on_message_begin(self) -> None:
         """Give a request its way to drop the connection."""
         super().on_message_begin()
+        self._head_bytes = 0
         scope: Any = self.scope
         scope["extensions"] = {_EXTENSION: {"abort": self._abort}}
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the request that runs that nobody waits for its answer."""
-        super().connection_lost(exc)
-        self._end_running()
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer."""
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; how long it may be, its reader says."""
+        self._pending_bytes = 0
+        super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, and close; the request before it is not answered any more."""
-        super().send_400_response(msg)
-        self._end_running()
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _HEAD_TOO_LONG)
+        else:
+            super().send_400_response(msg)
+            self._end_running()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that nothing comes on."""
+        if not self.transport.is_closing():
+            self._end()
+
+    def _count_head(self, length: int) -> None:
+        self._pending_bytes = 0
+        self._head_bytes += length
+        if self._head_bytes > HEAD_BYTES_MAX:
+            raise _HeadTooLongError
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer what has not become a request, and end the connection."""
+        log.info("request cut off", status=status.value)
+        if self._running is not None and not self._running.response_complete:
+            # Another answer is under way: this one would be taken for a part of it.
+            self._abort()
+            return
+        error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
+        body = orjson.dumps({"errors": [error]})
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
+            + b"content-type: application/json\r\n"
+            + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            + body
+        )
+        self._end()
+
+    def _end(self) -> None:
+        """Close the connection, though the client may not read what was sent."""
+        self.transport.close()
+        self._ending = self.loop.call_later(_FLUSH_S, self._abort)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
