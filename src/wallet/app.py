@@ -18,6 +18,7 @@ from wallet.core.collector import spare_the_collector
 from wallet.core.logging import configure_logging, get_logger
 from wallet.core.money import declare_assets
 from wallet.core.settings import Settings, load_settings
+from wallet.http_protocol import HttpLimits, http_state
 from wallet.reports_view import report_routes
 from wallet.request_log import RequestLog, internal_error
 from wallet.schema.context import Services
@@ -112,14 +113,18 @@ class _Front:
 
 
 @asynccontextmanager
-async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[None]:
+async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[dict[str, Any]]:
     async with connected(services.settings), services.memory.watching():
         spare_the_collector()
         try:
-            yield
+            yield http_state(_http_limits(services.settings))
         finally:
             await services.ledger.close()
             await client.aclose()
+
+
+def _http_limits(settings: Settings) -> HttpLimits:
+    return HttpLimits(request_timeout_s=settings.request_timeout_s)
 
 
 def _routes(services: Services) -> list[BaseRoute]:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wallet.core.logging import begin_request, get_logger
+from wallet.http_protocol import find_cut_off_status
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -50,8 +51,8 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
-            # It is no bug, and nobody is there to be told.
-            status = CLIENT_GONE
+            # It is no bug, and nobody is there to be told, or has been already.
+            status = find_cut_off_status(scope) or CLIENT_GONE
         except Exception:
             log.exception("request failed")
             if status is None:

@@ -9,13 +9,30 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.support.logs import read_log
 from tests.support.servers import ApiServer
+from tests.support.waiting import until
+from wallet.development import RedisServer
 from wallet.http_protocol import HEAD_BYTES_MAX
 
 _BODY = b'{"query":"{__typename}"}'
 _POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 _WHOLE = b"%bContent-Length: %d\r\n\r\n%b" % (_POST, len(_BODY), _BODY)
 _ENDLESS_BYTES = 20_000_000
+
+
+@pytest.fixture(scope="module")
+def hasty_server(
+    database_url: str, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiServer]:
+    """A server that waits a second for a request."""
+    with ApiServer(
+        database_url=database_url,
+        redis_url=redis.url,
+        log=tmp_path_factory.mktemp("hasty") / "log",
+        environment={"REQUEST_TIMEOUT_S": "1"},
+    ) as server:
+        yield server
 
 
 @asynccontextmanager
@@ -136,3 +153,63 @@ class TestHead:
             answer = await answer_of(connection)
 
         assert answer.count(b'{"__typename":"Query"}') == 3
+
+
+# By name: what has come when no more comes.
+HALVES = {
+    "half a line": b"POST /gra",
+    "two headers": b"POST /graphql HTTP/1.1\r\nHost: x\r\n",
+    "no body": b"%bContent-Length: 24\r\n\r\n" % _POST,
+    "half a body": b'%bContent-Length: 24\r\n\r\n{"query":' % _POST,
+    "half a chunk": b'%bTransfer-Encoding: chunked\r\n\r\n18\r\n{"query":' % _POST,
+    "no trailers": b"%bTransfer-Encoding: chunked\r\n\r\n18\r\n%b\r\n0\r\n" % (_POST, _BODY),
+    "an empty line": b"\r\n",
+    "half of a second request": _WHOLE + b"POST /gra",
+}
+
+
+class TestSlowRequest:
+    """A request that does not come to its end."""
+
+    @pytest.mark.parametrize("name", HALVES)
+    async def test_is_cut_off(self, hasty_server: ApiServer, name: str) -> None:
+        """After REQUEST_TIMEOUT_S it is 408, and its connection is free for others."""
+        async with connected(hasty_server) as connection:
+            await send(connection, HALVES[name])
+            answer = await answer_of(connection)
+
+        assert status_of(answer[answer.rindex(b"HTTP/1.1 ") :]) == 408
+        assert (b"HTTP/1.1 200" in answer) is HALVES[name].startswith(_WHOLE)
+
+    async def test_has_no_more_time_by_the_byte(self, hasty_server: ApiServer) -> None:
+        """What comes byte by byte has as long as what does not come."""
+        async with connected(hasty_server) as connection:
+            answer = asyncio.create_task(answer_of(connection))
+            for number in range(10_000):
+                if answer.done():
+                    break
+                await send(connection, b"%bx: " % _POST if number == 0 else b"y")
+                await asyncio.wait({answer}, timeout=0.05)
+
+            assert status_of(await answer) == 408
+
+    async def test_is_a_line_of_the_log(self, hasty_server: ApiServer) -> None:
+        """It says 408, as the answer did, and is no bug."""
+        async with connected(hasty_server) as connection:
+            await send(connection, HALVES["half a body"])
+            await answer_of(connection)
+
+        await until(lambda: "status=408" in read_log(hasty_server))
+        assert "Traceback" not in read_log(hasty_server)
+
+    async def test_answers_take_longer(self, hasty_server: ApiServer) -> None:
+        """Only what comes has a deadline: a connection stays open between requests."""
+        async with connected(hasty_server) as connection, connected(hasty_server) as slow:
+            await send(connection, _WHOLE)
+            await send(slow, b"POST /gra")
+            assert status_of(await answer_of(slow)) == 408
+
+            await send(connection, _WHOLE.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+            answer = await answer_of(connection)
+
+        assert answer.count(b'{"__typename":"Query"}') == 2

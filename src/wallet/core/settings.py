@@ -110,6 +110,7 @@ class Settings(QueryLimits):
     rate_limits: Switch = Switch.ON
     user_cost_per_minute: int = Field(default=300_000, ge=100)
     address_cost_per_minute: int = Field(default=1_200_000, ge=100)
+    request_timeout_s: int = Field(default=30, ge=1, le=3_600)
     max_wallets_per_user: int = Field(default=50, ge=1, le=1_000)
     quote_ttl_s: int = Field(default=60, ge=1, le=86_400)
     rate_margin_bps: int = Field(default=0, ge=0, le=MARGIN_BPS_MAX)
