@@ -36,6 +36,9 @@ from wallet.services.token_memory import TokenMemory
 GRAPHQL_PATH = "/graphql"
 PROBE_TIMEOUT_S = 2.0
 
+ADDRESS_CONNECTIONS_MAX = 250
+"""Most connections that one address may have open to a process, which has 1,000 for all."""
+
 _CORS_HEADERS_TAKEN = [
     TRANSPORT_HEADER,
     "Authorization",
@@ -117,14 +120,20 @@ async def _lifespan(services: Services, client: redis.Redis) -> AsyncIterator[di
     async with connected(services.settings), services.memory.watching():
         spare_the_collector()
         try:
-            yield http_state(_http_limits(services.settings))
+            yield http_state(http_limits(services.settings))
         finally:
             await services.ledger.close()
             await client.aclose()
 
 
-def _http_limits(settings: Settings) -> HttpLimits:
-    return HttpLimits(request_timeout_s=settings.request_timeout_s)
+def http_limits(settings: Settings) -> HttpLimits:
+    """Return what the protocol allows a client of this process."""
+    # A proxy's connections are those of all its clients: there, the proxy counts them.
+    counts = settings.rate_limits and not settings.trusted_proxies
+    return HttpLimits(
+        request_timeout_s=settings.request_timeout_s,
+        address_connections_max=ADDRESS_CONNECTIONS_MAX if counts else None,
+    )
 
 
 def _routes(services: Services) -> list[BaseRoute]:

@@ -5,6 +5,7 @@ And what an application cannot say in ASGI: that a response is to be cut off.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from wallet.core.logging import get_logger
+from wallet.services.rate_limits import address_of
 
 HEAD_BYTES_MAX = 64 * 1024
 """Longest URL and headers together; the parser reads no longer URL, and browsers send none."""
@@ -27,6 +29,7 @@ _FLUSH_S = 5.0
 
 _HEAD_TOO_LONG = f"URL and headers have at most {HEAD_BYTES_MAX:,} bytes together."
 _TOO_SLOW = "The request took too long to come."
+_TOO_MANY = "There are too many connections from this address."
 
 log = get_logger(__name__)
 
@@ -39,9 +42,16 @@ class HttpLimits:
     Attributes:
         request_timeout_s: How long a request may take to come, from its first byte to
             the last one of its body.
+        address_connections_max: How many connections one address may have open at once;
+            None where an address is not one client's.
     """
 
     request_timeout_s: float = 30.0
+    address_connections_max: int | None = None
+
+
+_connections: Counter[str] = Counter()
+"""How many connections of this process each address has open."""
 
 
 class _HeadTooLongError(Exception):
@@ -79,6 +89,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Wait for a first request as long as for a next one."""
         super().connection_made(transport)
         self._limits: HttpLimits = self.app_state.get(_STATE, HttpLimits())
+        # Of the connection itself, whatever its headers are going to say.
+        self._address = address_of(self.client[0]) if self.client else ""
+        _connections[self._address] += 1
+        allowed = self._limits.address_connections_max
+        if allowed is not None and _connections[self._address] > allowed:
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, _TOO_MANY)
+            return
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -87,6 +104,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Tell the request that runs that nobody waits for its answer; nothing else is due."""
         super().connection_lost(exc)
         self._end_running()
+        _connections[self._address] -= 1
+        if not _connections[self._address]:
+            del _connections[self._address]
         self._unset_keepalive_if_required()
         self._unset_deadline()
         if self._ending is not None:
