@@ -219,6 +219,20 @@ class TestMethod:
         """What a POST may not say, a GET may not say either."""
         assert error_code(await self.get(ada.api, **parameters)) == "BAD_REQUEST"
 
+    @pytest.mark.parametrize("accept", ["*/*", "application/json"])
+    @pytest.mark.parametrize(
+        ("query", "status"), [("&a" * 100, 400), ("query=" + "a" * 40_000, 414)]
+    )
+    async def test_get_is_short(self, query: str, status: int, accept: str, api: Api) -> None:
+        """A query string has few parameters and a bounded length, whoever asks for what."""
+        response = await api.client.get(
+            f"{api.url}/graphql?{query}",
+            headers={"Accept": accept, "GraphQL-Require-Preflight": "1"},
+        )
+
+        assert response.status_code == status
+        assert error_code(response) == "BAD_REQUEST"
+
 
 class TestDocument:
     """The document of a request."""

@@ -52,6 +52,14 @@ def takes_s(work: Callable[[int], float], *, enough_s: float, attempts: int = _A
 
 
 def ask(view: GraphQLView, body: bytes) -> tuple[float, int, bytes]:
+    """Send a request by POST; see ``call``."""
+    headers = [(b"content-type", b"application/json")]
+    return call(view, {"method": "POST", "query_string": b"", "headers": headers}, body)
+
+
+def call(
+    view: GraphQLView, scope: dict[str, object], body: bytes = b""
+) -> tuple[float, int, bytes]:
     """Send a request; return the CPU time it took, in seconds, its status and its answer."""
     sent: list[Message] = []
 
@@ -64,13 +72,7 @@ def ask(view: GraphQLView, body: bytes) -> tuple[float, int, bytes]:
     async def answer() -> float:
         started = time.process_time()
         await view(
-            {
-                "type": "http",
-                "method": "POST",
-                "path": "/graphql",
-                "query_string": b"",
-                "headers": [(b"content-type", b"application/json")],
-            },
+            {"type": "http", "path": "/graphql", **scope},
             receive,
             send,
         )

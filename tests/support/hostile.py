@@ -209,6 +209,20 @@ def requests() -> Iterator[tuple[str, bytes]]:
     yield from _BODIES.items()
 
 
+QUERY_STRINGS: dict[str, bytes] = {
+    "names": b"&a" * 32_000,
+    "escapes": b"a=" + b"%41" * 10_000,
+    "escapes of everything": b"query=" + b"%F0%9F%98%80" * 2_700,
+    "half escapes": b"a=" + b"%" * 32_000,
+    "half escapes in a name": b"%" * 32_000 + b"=a",
+    "escapes between bytes": b"a=" + b"%41\xe9" * 8_000,
+    "pluses": b"query=" + b"+" * 60_000,
+    "a document": b"query={" + b"a" * 32_000 + b"}",
+    "variables": b"query={a}&variables=[" + b"[]," * 10_000 + b"[]]",
+    "more than is read": b"query=" + b"%" * 64_000,
+}
+"""Of a GET, by what they are made of."""
+
 INTROSPECTION = orjson.dumps(
     {"query": get_introspection_query(specified_by_url=True, input_value_deprecation=True)}
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from wallet.core.errors import RequestError
@@ -25,6 +25,7 @@ from wallet.schema.bodies import (
     decode_parameters,
     is_json,
     read_body,
+    read_names,
     read_request,
 )
 from wallet.schema.context import Context, Services, read_bearer_token
@@ -224,7 +225,7 @@ def _wants_page(scope: Scope, headers: Headers) -> bool:
         return False
     accept = headers.get(b"accept", b"")
     return (b"text/html" in accept or b"*/*" in accept) and not (
-        Request(scope).query_params.keys() & _SAYS_WHAT
+        read_names(scope["query_string"]) & _SAYS_WHAT
     )
 
 
@@ -241,7 +242,7 @@ async def _read(
         if not is_sent_on_purpose(headers):
             raise RefusedError(_NOT_ON_PURPOSE)
         return read_request(
-            decode_parameters(Request(scope).query_params), bytes_sent=len(scope["query_string"])
+            decode_parameters(scope["query_string"]), bytes_sent=len(scope["query_string"])
         )
     raise RefusedError("GraphQL only supports GET and POST requests.", status=405)
 
