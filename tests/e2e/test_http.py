@@ -143,14 +143,33 @@ class TestGet:
 
         assert response.json()["data"] == {"viewer": {"id": ada.user_id}}
 
-    @pytest.mark.parametrize("content_type", [None, "text/plain"])
+    @pytest.mark.parametrize("content_type", [None, ""])
     async def test_as_a_form_sends_it(self, api: Api, content_type: str | None) -> None:
         """What a page of another site can send is refused before it is looked at."""
-        headers = {"Accept": OLD, **({"Content-Type": content_type} if content_type else {})}
+        headers = {
+            "Accept": OLD,
+            **({} if content_type is None else {"Content-Type": content_type}),
+        }
         response = await get(api, headers, query="{")
 
         assert response.status_code == 400
         assert "GraphQL-Require-Preflight" in response.json()["errors"][0]["message"]
+
+    @pytest.mark.parametrize("more", [{}, {"GraphQL-Require-Preflight": "1"}], ids=str)
+    @pytest.mark.parametrize(
+        "content_type",
+        ["text/plain", "multipart/form-data", "message/x", "application/graphql", "x", ";"],
+    )
+    async def test_of_another_content_type(
+        self, ada: Account, content_type: str, more: dict[str, str]
+    ) -> None:
+        """A Content-Type that is not JSON's is refused, and is no proof of anything."""
+        headers = {"Accept": OLD, "Content-Type": content_type, **more}
+        headers["Authorization"] = f"Bearer {ada.api.access_token}"
+        response = await get(ada.api, headers, query="{ viewer { id } }")
+
+        assert response.status_code == 415
+        assert "data" not in response.json()
 
     async def test_mutation(self, ada: Account, observer: Observer) -> None:
         """Mutations come by POST only."""

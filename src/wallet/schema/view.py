@@ -48,6 +48,7 @@ _OPERATION_NAME_LENGTH_MAX = 100
 _WHICH_ONE = "Say which operation runs: the document has several, and no operationName came."
 
 _NOT_ACCEPTABLE = f"Answers are {MediaType.GRAPHQL.value} or {MediaType.JSON.value}."
+_NO_OTHER_TYPE = "A request by GET is of no type, or application/json in UTF-8."
 _NOT_ON_PURPOSE = (
     "A page elsewhere could have sent this: say GraphQL-Require-Preflight: 1, "
     "or any of the headers that Apollo's clients send."
@@ -239,6 +240,9 @@ async def _read(
         check_size(body, values_max=limits.variables_values_max)
         return read_request(decode_object(body), bytes_sent=len(body))
     if scope["method"] == "GET":
+        content_type = headers.get(b"content-type")
+        if content_type and not is_json(content_type):
+            raise RefusedError(_NO_OTHER_TYPE, status=415)
         if not is_sent_on_purpose(headers):
             raise RefusedError(_NOT_ON_PURPOSE)
         return read_request(

@@ -107,6 +107,10 @@ class TestIsSentOnPurpose:
             {b"content-type": b"TEXT/PLAIN; charset=application/json"},
             {b"content-type": b"multipart/form-data; boundary=x"},
             {b"content-type": b"application/x-www-form-urlencoded"},
+            {b"content-type": b"message/x"},
+            {b"content-type": b"application/graphql"},
+            {b"content-type": b"application/jsonx"},
+            {b"content-type": b"x"},
             {b"accept": b"application/json", b"origin": b"https://elsewhere.example"},
         ],
     )
