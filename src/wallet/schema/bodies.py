@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 _CONTENT_TYPES_CACHED_MAX = 64
+_CONTENT_TYPE_LENGTH_MAX = 200
 _SIGNS_PER_VALUE = 4
 # Nothing is tried again, and a text without an end goes up to the body's: else each of its
 # quotes would be looked at as the beginning of one, and all that follows with it.
@@ -100,9 +101,13 @@ async def read_body(receive: Receive, *, bytes_max: int) -> bytes:
         chunks.append(chunk)
 
 
-@lru_cache(maxsize=_CONTENT_TYPES_CACHED_MAX)
 def is_json(content_type: bytes) -> bool:
     """Tell whether a Content-Type is JSON's, in the one encoding that JSON has."""
+    return len(content_type) <= _CONTENT_TYPE_LENGTH_MAX and _is_json(content_type)
+
+
+@lru_cache(maxsize=_CONTENT_TYPES_CACHED_MAX)
+def _is_json(content_type: bytes) -> bool:
     essence, *parameters = (part.strip().lower() for part in content_type.split(b";"))
     charset = dict(parameter.partition(b"=")[::2] for parameter in parameters).get(b"charset")
     return essence == b"application/json" and (charset or b"utf-8").strip(b'"') in _UTF_8

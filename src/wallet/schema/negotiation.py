@@ -45,7 +45,6 @@ _PREFLIGHT_HEADERS = (
 )
 
 
-@lru_cache(maxsize=_HEADERS_CACHED_MAX)
 def negotiate(accept: bytes | None) -> MediaType | None:
     """
     Choose the media type of an answer by an Accept header (RFC 9110, 12.5.1).
@@ -54,11 +53,15 @@ def negotiate(accept: bytes | None) -> MediaType | None:
         The one with the highest weight; of two alike, the newer one. None
         when neither will do.
     """
-    if not accept:
-        return MediaType.JSON
+    # Cut before it is remembered: of what is longer, hundreds would be kept in full.
+    return _choose(accept[:_HEADER_LENGTH_MAX]) if accept else MediaType.JSON
+
+
+@lru_cache(maxsize=_HEADERS_CACHED_MAX)
+def _choose(accept: bytes) -> MediaType | None:
     weights: dict[MediaType, float] = {}
     refused: set[MediaType] = set()
-    for range_, weight in _read_weighted(accept[:_HEADER_LENGTH_MAX]):
+    for range_, weight in _read_weighted(accept):
         media_type = _RANGES.get(range_)
         if media_type is None:
             continue
@@ -69,10 +72,14 @@ def negotiate(accept: bytes | None) -> MediaType | None:
     return max(fitting, key=lambda each: weights[each], default=None)
 
 
-@lru_cache(maxsize=_HEADERS_CACHED_MAX)
 def takes_gzip(accept_encoding: bytes) -> bool:
     """Tell whether a client takes an answer that is compressed with gzip."""
-    weights = dict(_read_weighted(accept_encoding[:_HEADER_LENGTH_MAX]))
+    return _has_gzip(accept_encoding[:_HEADER_LENGTH_MAX])
+
+
+@lru_cache(maxsize=_HEADERS_CACHED_MAX)
+def _has_gzip(accept_encoding: bytes) -> bool:
+    weights = dict(_read_weighted(accept_encoding))
     return weights.get("gzip", weights.get("*", 0.0)) > 0
 
 

@@ -1,5 +1,8 @@
 """What both sides of a request agree on."""
 
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +60,23 @@ class TestNegotiate:
         assert takes_gzip(accept) in {True, False}
         assert is_sent_on_purpose({b"content-type": accept}) in {True, False}
         assert is_json(accept) in {True, False}
+
+
+class TestWhatIsRemembered:
+    """What is kept of the headers that came."""
+
+    @pytest.mark.parametrize("read", [negotiate, takes_gzip, is_json])
+    def test_is_short(self, read: Callable[[bytes], object]) -> None:
+        """Long ones are not kept: hundreds of 60 KB each would be many megabytes."""
+        tracemalloc.start()
+        try:
+            for number in range(300):
+                read(b"application/json;x=%d;%b" % (number, b"y" * 60_000))
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert kept < 1_000_000
 
 
 class TestTakesGzip:
@@ -147,6 +167,7 @@ class TestIsJson:
             b"application/json; charset=utf-16",
             b"application/json; charset=latin-1",
             b"text/plain; charset=application/json",
+            b"application/json; charset=utf-8; x=" + b"y" * 1_000,
         ],
     )
     def test_is_not(self, content_type: bytes) -> None:
