@@ -21,13 +21,22 @@ from wallet.development import RedisServer
 
 StartServer = Callable[..., ApiServer]
 
-# Passwords, keys, access tokens (a signature and all), API keys, hashes of passwords.
+# What has the form of 32 random bytes: 43 characters, in upper and in lower case.
+_RANDOM = r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{43}(?![\w-])"
+
+# Passwords, keys, access tokens (a signature and all), API keys, hashes of passwords;
+# refresh tokens, and the signatures of device tokens and of links to reports; TOTP
+# secrets, in Base32 and as a link; recovery codes. Codes of six digits could be anything.
 SECRETS = [
     re.compile(re.escape(PASSWORD)),
     re.compile(re.escape(SECRET_KEY)),
     re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
     re.compile(r"wlt_[0-9A-Za-z]+_[\w-]{20,}"),
     re.compile(r"\$argon2id?\$"),
+    re.compile(_RANDOM),
+    re.compile(r"(?<!\w)(?=[A-Z]*[2-7])[A-Z2-7]{32}(?![\w=])"),
+    re.compile(r"otpauth://"),
+    re.compile(r"(?<![\w-])(?=[a-z-]*[2-7])[a-z2-7]{4}(?:-[a-z2-7]{4}){3}(?![\w-])"),
 ]
 StartWorker = Callable[..., Worker]
 Work = Callable[[], Awaitable[None]]

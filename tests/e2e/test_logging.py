@@ -9,13 +9,25 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.api import LOGIN, REFRESH, TOPUP, WALLET, Account, Api
+from tests.e2e.conftest import SECRETS
+from tests.support.api import (
+    LOGIN,
+    PASSWORD,
+    REFRESH,
+    REQUEST_REPORT,
+    TOPUP,
+    WALLET,
+    Account,
+    Api,
+)
 from tests.support.logs import log_line, log_lines, read_log
 from tests.support.refusals import assert_says_nothing_inner
 from tests.support.servers import ApiServer
 from tests.support.site import Site
 from tests.support.waiting import until
-from wallet.core.ids import find_id
+from wallet.core.ids import find_id, to_global_id
+from wallet.core.tokens import new_api_key
+from wallet.core.totp import new_secret, write_secret, write_uri
 
 UUID_HEX = re.compile(r"[0-9a-f]{32}")
 
@@ -276,6 +288,53 @@ class TestSecrets:
         )
         assert line["path"] == '/\n{"event":"forged"}'
         assert "forged" not in {each["event"] for each in log_lines(site.server)}
+
+
+class TestSearch:
+    """The search through all logs at the end of the tests; see conftest."""
+
+    @staticmethod
+    def is_found(text: str) -> bool:
+        """Tell whether a line with *text* in it would be noticed."""
+        return any(secret.search(f'{{"event": "x {text}", "n": 1}}') for secret in SECRETS)
+
+    async def test_knows_secrets(self, ada: Account) -> None:
+        """Each secret that has a form is known by it, wherever it stands."""
+        answer = await ada.api.run(
+            REQUEST_REPORT, input={"walletId": ada.wallet_id, "format": "CSV"}
+        )
+        signed_in = await ada.api.run(LOGIN, input={"email": ada.email, "password": PASSWORD})
+        secrets = {
+            "password": PASSWORD,
+            "access token": signed_in["session"]["accessToken"],
+            "refresh token": signed_in["session"]["refreshToken"],
+            "device token": signed_in["deviceToken"],
+            "link to a report": answer["report"]["url"],
+            "TOTP secret": write_secret(b"0123456789-abcdefghi"),
+            "TOTP link": write_uri(new_secret(), "ada@example.com"),
+            "recovery code": "abcd-efgh-ijkl-mno2",
+            "API key": new_api_key()[0],
+        }
+
+        for name, secret in secrets.items():
+            for text in (secret, f"token={secret}&x=1", f"'{secret}',", f"/a/{secret}"):
+                assert self.is_found(text), name
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            str(uuid4()),
+            uuid4().hex,
+            f"/wallets/{to_global_id('Wallet', uuid4())}/report.csv",
+            "request_id=abc-def-0123456789",
+            "tests/e2e/test_logging.py::TestSearch::test_knows_secrets",
+            "QUERY_DIRECTIVES_PER_NODE_MAX",
+            "a-long-word-that-some-people-write-in-a-log-42",
+        ],
+    )
+    def test_takes_nothing_else_for_one(self, text: str) -> None:
+        """What logs are full of is none."""
+        assert not self.is_found(text)
 
 
 class TestInternalError:
