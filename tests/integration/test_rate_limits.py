@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -208,6 +209,18 @@ class TestSpend:
         assert await spend_all(limiter, (large, "here"), (small, "ada"), cost=10) == 5
 
         assert await spend_all(limiter, (large, "here"), cost=10) >= 94
+
+    @pytest.mark.parametrize("cost", [1, 10])
+    async def test_keeps_so_many_leases(self, cost: int, redis_client: redis.asyncio.Redis) -> None:
+        """Of what is granted and of what is refused, those of the last few who asked."""
+        limiter = RateLimiter(redis_client, enabled=True, leases_max=5)
+        bucket = new_bucket(capacity=10)
+        for number in range(20):
+            await RateLimiter(redis_client, enabled=True).spend((bucket, f"{number}"), cost=1)
+            with suppress(RateLimitedError):
+                await limiter.spend((bucket, f"{number}"), cost=cost)
+
+        assert limiter.leases_held == 5
 
     async def test_nothing_when_off(self, redis_client: redis.asyncio.Redis) -> None:
         """Switched off, it has nothing to say."""

@@ -65,7 +65,9 @@ LEASE_SHARE = 50
 LEASE_S = 5.0
 """How long it keeps what it has taken and not used; what is left then is lost, and refills."""
 
-_LEASES_MAX = 20_000
+LEASES_MAX = 20_000
+"""Most leases that a process keeps; the one that was renewed longest ago goes first."""
+
 _ADDRESSES_CACHED_MAX = 4_096
 _AWAY_S = 5.0
 """How long Redis is not asked after it did not answer."""
@@ -131,12 +133,18 @@ class _Lease:
 class RateLimiter:
     """Takes tokens from buckets; lets everything pass when switched off."""
 
-    def __init__(self, client: redis.Redis, *, enabled: bool) -> None:
+    def __init__(self, client: redis.Redis, *, enabled: bool, leases_max: int = LEASES_MAX) -> None:
         self.enabled = enabled
+        self._leases_max = leases_max
         self._script = client.register_script(_TAKE)
         self._local = LocalBuckets()
         self._leases: OrderedDict[tuple[Subject, ...], _Lease] = OrderedDict()
         self._away_until = 0.0
+
+    @property
+    def leases_held(self) -> int:
+        """How many leases there are."""
+        return len(self._leases)
 
     async def take(self, *subjects: Subject) -> None:
         """
@@ -187,9 +195,10 @@ class RateLimiter:
             tokens = held + self._take_lease(subjects)
             lease = _Lease(tokens, (0,) * len(subjects), time.monotonic() + LEASE_S)
             self._leases[subjects] = lease
+            # Of what is refused too: nobody fills the memory by asking from everywhere.
+            while len(self._leases) > self._leases_max:
+                self._leases.popitem(last=False)
         lease.left_behind = taken.left
-        if len(self._leases) > _LEASES_MAX:
-            self._leases.popitem(last=False)
         return lease
 
     def _take_lease(self, subjects: tuple[Subject, ...]) -> int:
