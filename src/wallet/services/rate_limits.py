@@ -8,6 +8,7 @@ While Redis is away, each process counts by itself.
 """
 
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -69,6 +70,7 @@ LEASES_MAX = 20_000
 """Most leases that a process keeps; the one that was renewed longest ago goes first."""
 
 _ADDRESSES_CACHED_MAX = 4_096
+_WITH_PORT = re.compile(r"\[(?P<six>[^\]]+)\](:[0-9]+)?|(?P<four>[0-9.]+):[0-9]+")
 _AWAY_S = 5.0
 """How long Redis is not asked after it did not answer."""
 
@@ -234,8 +236,12 @@ def address_of(address: str) -> str:
     """
     Return whom an address stands for: of IPv6, its /64, which one customer has alone.
 
-    Within it anybody can have any number of addresses.
+    Within it anybody can have any number of addresses. Some proxies write a port
+    behind it, and brackets around it: neither tells who asks.
     """
+    written = _WITH_PORT.fullmatch(address)
+    if written is not None:
+        address = written["six"] or written["four"]
     try:
         six = IPv6Address(address)
     except AddressValueError:
