@@ -189,6 +189,45 @@ class TestSpend:
 
         assert await count_scripts(redis_client) - before == 5
 
+    async def test_who_shares_an_address_asks_no_more_often(
+        self, limiter: RateLimiter, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """One trip for both buckets; what others have left at the address is not asked for."""
+        user, address = new_bucket(capacity=1_000), new_bucket(capacity=10_000)
+        await limiter.spend((user, "dan"), (address, "there"), cost=1)  # Redis has the script now
+        before = await count_scripts(redis_client)
+        for _ in range(20):
+            for name in ("ada", "bob", "cleo"):
+                await limiter.spend((user, name), (address, "here"), cost=1)
+
+        assert await count_scripts(redis_client) - before == 3
+
+    async def test_many_at_one_address_have_all_of_it(self, limiter: RateLimiter) -> None:
+        """What one of them leases and does not use is there for the next one."""
+        user, address = new_bucket(capacity=3_000), new_bucket(capacity=12_000)
+
+        for number in range(400):
+            levels = await limiter.spend((user, f"{number}"), (address, "here"), cost=30)
+
+        assert levels[1].remaining == 0
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((user, "ada"), (address, "here"), cost=1)
+
+    async def test_what_is_not_used_is_not_lost(self, redis_client: redis.asyncio.Redis) -> None:
+        """A process that asks again, since what it knows is old, keeps what it has taken."""
+        limiter = RateLimiter(redis_client, enabled=True, lease_s=0)
+
+        assert await spend_all(limiter, (new_bucket(capacity=1_000), "ada"), cost=1) == 1_000
+
+    async def test_rest_makes_nobody_richer(self, redis_client: redis.asyncio.Redis) -> None:
+        """What a process has kept counts as being in the bucket, and that is full at some time."""
+        limiter = RateLimiter(redis_client, enabled=True, lease_s=0)
+        bucket = new_bucket(capacity=1_000, refill_s=DAY_S)
+        await limiter.spend((bucket, "ada"), cost=500)
+        await age(redis_client, bucket, seconds=DAY_S * 10_000)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 1_000
+
     async def test_never_more_than_there_is_in_many_processes(
         self, redis_client: redis.asyncio.Redis
     ) -> None:

@@ -20,40 +20,45 @@ import redis.asyncio as redis
 
 from wallet.core.errors import RateLimitedError
 from wallet.core.logging import get_logger
-from wallet.services.local_buckets import LocalBuckets, Taken
+from wallet.services.local_buckets import Ask, LocalBuckets, Taken
 from wallet.services.redis import AWAY
 
 # KEYS     the buckets
-# ARGV     how many tokens are needed, and how many are wanted; then per bucket:
-#          its capacity, and the milliseconds that one token takes to refill
-# Returns  how many were taken from each bucket; where that is none, the milliseconds
-#          until there are as many as needed, else 0; and what each bucket has left.
+# ARGV     per bucket: its capacity; the milliseconds that one token takes to refill; how
+#          many tokens are needed, and how many are wanted; and how many the process has kept
+#          of those that it took before: they count as if they were in the bucket
+# Returns  per bucket: how many were taken; where it has not as many as needed, the
+#          milliseconds until it has, else 0; and what it has left. Where one has too few,
+#          nothing is taken from any.
 _TAKE = """
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local needed, amount = tonumber(ARGV[1]), tonumber(ARGV[2])
-local wait_ms, levels = 0, {}
+local levels, answer, lacks = {}, {}, false
 for index, key in ipairs(KEYS) do
-    local capacity, refill_ms = tonumber(ARGV[2 * index + 1]), tonumber(ARGV[2 * index + 2])
+    local first = 5 * index - 4
+    local capacity, refill_ms = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
+    local needed, kept = tonumber(ARGV[first + 2]), tonumber(ARGV[first + 4])
     local bucket = redis.call('HMGET', key, 'tokens', 'at_ms')
     local tokens, at_ms = tonumber(bucket[1]) or capacity, tonumber(bucket[2]) or now_ms
-    tokens = math.min(capacity, tokens + math.max(0, now_ms - at_ms) / refill_ms)
-    levels[index] = tokens
-    amount = math.min(amount, math.floor(tokens))
-    if tokens < needed then
-        wait_ms = math.max(wait_ms, math.ceil((needed - tokens) * refill_ms))
-    end
+    tokens = tokens + math.max(0, now_ms - at_ms) / refill_ms
+    levels[index] = math.max(0, math.min(capacity - kept, tokens))
+    local wait_ms = math.max(0, math.ceil((needed - levels[index]) * refill_ms))
+    lacks = lacks or wait_ms > 0
+    answer[3 * index - 2], answer[3 * index - 1] = 0, wait_ms
+    answer[3 * index] = math.floor(levels[index])
 end
-local answer = {0, wait_ms}
-if wait_ms == 0 then
-    answer[1] = math.max(amount, needed)
+if lacks then
+    return answer
 end
 for index, key in ipairs(KEYS) do
-    local capacity, refill_ms = tonumber(ARGV[2 * index + 1]), tonumber(ARGV[2 * index + 2])
-    levels[index] = levels[index] - answer[1]
-    answer[index + 2] = math.floor(levels[index])
-    if answer[1] > 0 then
-        redis.call('HSET', key, 'tokens', tostring(levels[index]), 'at_ms', now_ms)
+    local first = 5 * index - 4
+    local capacity, refill_ms = tonumber(ARGV[first]), tonumber(ARGV[first + 1])
+    local needed, wanted = tonumber(ARGV[first + 2]), tonumber(ARGV[first + 3])
+    local amount = math.max(needed, math.min(wanted, math.floor(levels[index])))
+    local level = levels[index] - amount
+    answer[3 * index - 2], answer[3 * index] = amount, math.floor(level)
+    if amount > 0 then
+        redis.call('HSET', key, 'tokens', tostring(level), 'at_ms', now_ms)
         redis.call('PEXPIRE', key, math.ceil(capacity * refill_ms))
     end
 end
@@ -64,7 +69,7 @@ LEASE_SHARE = 50
 """A process takes a fiftieth of a bucket at once, and most requests need no trip to Redis."""
 
 LEASE_S = 5.0
-"""How long it keeps what it has taken and not used; what is left then is lost, and refills."""
+"""How long it spends what it has taken without asking again what the bucket has."""
 
 LEASES_MAX = 20_000
 """Most leases that a process keeps; the one that was renewed longest ago goes first."""
@@ -125,22 +130,52 @@ class Level:
 
 @dataclass(slots=True)
 class _Lease:
-    """Tokens that this process has taken and not used yet."""
+    """
+    Tokens of one bucket that this process has taken and not used yet.
 
-    tokens: int
-    left_behind: tuple[int, ...]
-    until: float
+    Attributes:
+        left_behind: What the bucket had left when it was asked last.
+        until_s: When it is asked again, on the monotonic clock.
+    """
+
+    bucket: Bucket
+    tokens: int = 0
+    left_behind: int = 0
+    until_s: float = 0.0
+
+    def price(self, cost: int) -> int:
+        """Return what is paid: what costs more than the bucket ever holds takes all of it."""
+        return min(cost, self.bucket.capacity)
+
+    def set_apart(self, cost: int) -> int:
+        """Take what there is, up to *cost*, out of everybody's sight."""
+        tokens = min(self.tokens, self.price(cost))
+        self.tokens -= tokens
+        return tokens
+
+    @property
+    def level(self) -> Level:
+        """What there is here and in the bucket."""
+        return Level(self.bucket, self.left_behind + self.tokens)
 
 
 class RateLimiter:
     """Takes tokens from buckets; lets everything pass when switched off."""
 
-    def __init__(self, client: redis.Redis, *, enabled: bool, leases_max: int = LEASES_MAX) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        enabled: bool,
+        leases_max: int = LEASES_MAX,
+        lease_s: float = LEASE_S,
+    ) -> None:
         self.enabled = enabled
         self._leases_max = leases_max
+        self._lease_s = lease_s
         self._script = client.register_script(_TAKE)
         self._local = LocalBuckets()
-        self._leases: OrderedDict[tuple[Subject, ...], _Lease] = OrderedDict()
+        self._leases: OrderedDict[Subject, _Lease] = OrderedDict()
         self._away_until = 0.0
 
     @property
@@ -156,7 +191,7 @@ class RateLimiter:
             RateLimitedError: One of them is empty.
         """
         if self.enabled:
-            await self._ask(subjects, needed=1, wanted=1)
+            await self._ask([_ask(subject, needed=1, wanted=1) for subject in subjects])
 
     async def spend(self, *subjects: Subject, cost: int) -> list[Level]:
         """
@@ -170,65 +205,91 @@ class RateLimiter:
         """
         if not self.enabled:
             return []
-        smallest = min(bucket.capacity for bucket, _ in subjects)
-        # What costs more than the bucket ever holds takes all of it.
-        cost = min(cost, smallest)
-        lease = self._leases.get(subjects)
-        if lease is None or lease.tokens < cost or lease.until < time.monotonic():
-            lease = await self._renew_lease(subjects, cost=cost, wanted=smallest // LEASE_SHARE)
-        lease.tokens -= cost
-        return [
-            Level(bucket, left + lease.tokens)
-            for (bucket, _), left in zip(subjects, lease.left_behind, strict=True)
-        ]
+        leases = self._find_leases(subjects, cost)
+        if leases is None:
+            leases = await self._renew_leases(subjects, cost)
+        else:
+            for lease in leases:
+                lease.tokens -= cost
+        return [lease.level for lease in leases]
 
-    async def _renew_lease(
-        self, subjects: tuple[Subject, ...], *, cost: int, wanted: int
-    ) -> _Lease:
-        """Take more tokens for *subjects*; what is left of the lease before goes into it."""
-        # Out of everybody's sight while we wait, so that nobody spends it twice.
-        held = self._take_lease(subjects)
+    def _find_leases(self, subjects: Sequence[Subject], cost: int) -> list[_Lease] | None:
+        """Return the leases of *subjects*; None where one of them cannot pay, or is old."""
+        now_s = time.monotonic()
+        leases = []
+        for subject in subjects:
+            lease = self._leases.get(subject)
+            if lease is None or lease.tokens < cost or lease.until_s < now_s:
+                return None
+            leases.append(lease)
+        return leases
+
+    async def _renew_leases(self, subjects: Sequence[Subject], cost: int) -> list[_Lease]:
+        """
+        Pay *cost* for *subjects*, and take more tokens for what comes after, in one trip.
+
+        All leases are filled up, whichever of them lacks: that of an address, which many
+        users share, is filled by each of their trips, and seldom needs one of its own.
+        """
+        leases = [self._lease_of(subject) for subject in subjects]
+        # Nobody spends it twice while we wait; what more there is, others may spend.
+        apart = [lease.set_apart(cost) for lease in leases]
         try:
-            needed = max(1, cost - held)
-            taken = await self._ask(subjects, needed=needed, wanted=max(needed, wanted))
-            held += taken.tokens
-        finally:
-            # Another request may have brought one in the meantime.
-            tokens = held + self._take_lease(subjects)
-            lease = _Lease(tokens, (0,) * len(subjects), time.monotonic() + LEASE_S)
-            self._leases[subjects] = lease
+            parts = zip(subjects, leases, apart, strict=True)
+            taken = await self._ask([_refill(*part, cost=cost) for part in parts])
+        except BaseException:
+            for lease, tokens in zip(leases, apart, strict=True):
+                lease.tokens += tokens
+            raise
+        until_s = time.monotonic() + self._lease_s
+        for lease, tokens, more in zip(leases, apart, taken, strict=True):
+            lease.tokens += tokens + more.tokens - lease.price(cost)
+            lease.left_behind = more.left
+            lease.until_s = until_s
+        return leases
+
+    def _lease_of(self, subject: Subject) -> _Lease:
+        lease = self._leases.get(subject)
+        if lease is None:
+            lease = self._leases[subject] = _Lease(subject[0])
             # Of what is refused too: nobody fills the memory by asking from everywhere.
             while len(self._leases) > self._leases_max:
                 self._leases.popitem(last=False)
-        lease.left_behind = taken.left
+        else:
+            self._leases.move_to_end(subject)
         return lease
 
-    def _take_lease(self, subjects: tuple[Subject, ...]) -> int:
-        lease = self._leases.pop(subjects, None)
-        return lease.tokens if lease is not None and lease.until >= time.monotonic() else 0
-
-    async def _ask(self, subjects: Sequence[Subject], *, needed: int, wanted: int) -> Taken:
-        taken = await self._take(subjects, needed, wanted)
-        if taken.wait_ms > 0:
-            raise RateLimitedError(retry_after_s=-(-taken.wait_ms // 1000))
+    async def _ask(self, asks: Sequence[Ask]) -> list[Taken]:
+        taken = await self._take(asks)
+        wait_ms = max(each.wait_ms for each in taken)
+        if wait_ms > 0:
+            raise RateLimitedError(retry_after_s=-(-wait_ms // 1000))
         return taken
 
-    async def _take(self, subjects: Sequence[Subject], needed: int, wanted: int) -> Taken:
-        keys = _keys(subjects)
-        rates = [(bucket.capacity, bucket.refill_s * 1000) for bucket, _ in subjects]
+    async def _take(self, asks: Sequence[Ask]) -> list[Taken]:
         if time.monotonic() >= self._away_until:
             try:
-                tokens, wait_ms, *left = await self._script(
-                    keys=keys, args=[needed, wanted, *(value for rate in rates for value in rate)]
+                answer = await self._script(
+                    keys=[ask.key for ask in asks],
+                    args=[
+                        value
+                        for ask in asks
+                        for value in (
+                            ask.capacity,
+                            ask.refill_ms,
+                            ask.needed,
+                            ask.wanted,
+                            ask.kept,
+                        )
+                    ],
                 )
             except AWAY as error:
                 self._away_until = time.monotonic() + _AWAY_S
                 # Keeping everybody out would be the larger harm, and nobody the smaller one.
                 log.warning("rate limits are local: redis is away", error=type(error).__name__)
             else:
-                return Taken(tokens, wait_ms, tuple(left))
-        now_ms = time.monotonic() * 1000
-        return self._local.take(keys, rates, needed=needed, wanted=wanted, now_ms=now_ms)
+                return [Taken(*answer[at : at + 3]) for at in range(0, len(answer), 3)]
+        return self._local.take(asks, now_ms=time.monotonic() * 1000)
 
 
 @lru_cache(maxsize=_ADDRESSES_CACHED_MAX)
@@ -251,9 +312,15 @@ def address_of(address: str) -> str:
     return f"{IPv6Address(int(six) >> 64 << 64)}/64"
 
 
-def _keys(subjects: Sequence[Subject]) -> list[str]:
+def _refill(subject: Subject, lease: _Lease, apart: int, *, cost: int) -> Ask:
+    """Ask for what *cost* lacks beside what is set apart, and to have a full lease after it."""
+    needed = lease.price(cost) - apart
+    wanted = lease.bucket.capacity // LEASE_SHARE - lease.tokens
+    return _ask(subject, needed=needed, wanted=max(needed, wanted), kept=lease.tokens + apart)
+
+
+def _ask(subject: Subject, *, needed: int, wanted: int, kept: int = 0) -> Ask:
+    bucket, whose = subject
     # Hashed, so that neither an address nor an e-mail stands in Redis in clear.
-    return [
-        f"wallet:rate:{bucket.name}:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
-        for bucket, subject in subjects
-    ]
+    key = f"wallet:rate:{bucket.name}:{hashlib.sha256(whose.encode()).hexdigest()[:32]}"
+    return Ask(key, bucket.capacity, bucket.refill_s * 1000, needed, wanted, kept)
