@@ -12,6 +12,8 @@ import redis.asyncio
 
 from tests.e2e.conftest import StartServer
 from tests.support.api import LOGIN, PASSWORD, SIGNUP, Account, Api
+from tests.support.cast import make_key
+from tests.support.guests import Guests
 from tests.support.logs import read_log
 from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
@@ -354,6 +356,35 @@ class TestRequests:
             assert error_code(response) == "RATE_LIMITED"
             assert 1 <= int(response.headers["retry-after"]) <= 60
         assert (await self.ask(tight, bob, http, address=HERE)).status_code == 200
+
+    @pytest.mark.parametrize("role", ["USER", "OPERATOR"])
+    async def test_of_a_token_that_is_new(
+        self, role: str, tight: ApiServer, door: Door, guests: Guests
+    ) -> None:
+        """The first request with a token counts for its user, whose it is found to be, too."""
+        account = await guests.create(role=role)
+        api = account.api.at(tight.url)
+        body = {"query": "{ viewer { wallets(first: 50) { totalCount } } }"}
+
+        first, second = await api.send(body), await api.send(body)
+
+        assert first.status_code == 200
+        assert first.json()["extensions"]["cost"]["requested"] > 50
+        assert (second.status_code, error_code(second)) == (429, "RATE_LIMITED")
+
+    async def test_of_an_api_key(
+        self, tight: ApiServer, door: Door, guests: Guests, observer: Observer
+    ) -> None:
+        """A key counts for its operator, and what it asks for beyond that moves nothing."""
+        operator = await guests.create(role="OPERATOR")
+        api = operator.api.signed_in(await make_key(operator, "READ")).at(tight.url)
+        body = {"query": "{ viewer { wallets(first: 50) { totalCount } } }"}
+        assert (await api.send(body)).status_code == 200
+
+        async with observer.nothing_changes():
+            refusal = await api.send(body)
+
+        assert (refusal.status_code, error_code(refusal)) == (429, "RATE_LIMITED")
 
     async def test_by_address(
         self, tight: ApiServer, door: Door, api: Api, http: httpx.AsyncClient

@@ -276,6 +276,35 @@ class TestSpend:
         await client.aclose()
 
 
+class TestDrain:
+    """RateLimiter.drain."""
+
+    @pytest.mark.parametrize("cost", [1, 30, 500])
+    async def test_takes_what_it_says(self, cost: int, limiter: RateLimiter) -> None:
+        """As long as there is as much."""
+        bucket = new_bucket(capacity=1_000)
+        await limiter.drain((bucket, "ada"), cost=cost)
+        await limiter.drain((bucket, "ada"), cost=cost)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 1_000 - 2 * cost
+
+    async def test_refuses_nobody(self, limiter: RateLimiter) -> None:
+        """It takes the last token, and then none; the bucket owes nothing."""
+        bucket = new_bucket(capacity=100, refill_s=DAY_S)
+        for _ in range(5):
+            await limiter.drain((bucket, "ada"), cost=70)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 0
+
+    async def test_nothing_when_off(self, redis_client: redis.asyncio.Redis) -> None:
+        """Switched off, it leaves no trace."""
+        bucket, limiter = new_bucket(capacity=1), RateLimiter(redis_client, enabled=False)
+
+        await limiter.drain((bucket, "ada"), cost=1)
+
+        assert [key async for key in redis_client.scan_iter(f"*:{bucket.name}:*")] == []
+
+
 async def count_scripts(client: redis.asyncio.Redis) -> int:
     """Return how many scripts Redis has run."""
     stats = await client.info("commandstats")

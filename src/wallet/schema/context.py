@@ -53,6 +53,7 @@ class Context:
         scheme: How it was sent, as the client, or a trusted proxy, says.
         actor: Who is signed in, once somebody asked for it.
         headers: What the answer's headers say beside what they always say.
+        is_user_counted: Whether the rate limits know whom to count this request for.
     """
 
     services: Services
@@ -62,6 +63,7 @@ class Context:
     scheme: str = "http"
     actor: Actor | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    is_user_counted: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

@@ -6,11 +6,13 @@ The headers are those of the IETF's draft "RateLimit header fields for HTTP"
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from wallet.core.errors import RateLimitedError
 from wallet.core.settings import Settings
 from wallet.schema.bodies import RefusedError
 from wallet.schema.context import Context
+from wallet.schema.token_owners import TokenOwners
 from wallet.services.rate_limits import Bucket, Level, RateLimiter, Subject
 
 REFUSED_COST = 10
@@ -24,6 +26,7 @@ class Throttle:
 
     def __init__(self, limiter: RateLimiter, settings: Settings) -> None:
         self._limiter = limiter
+        self._owners = TokenOwners()
         self._user = Bucket.per_minute("user", settings.user_cost_per_minute)
         self._address = Bucket.per_minute("address", settings.address_cost_per_minute)
         policies = (f'"{each.name}";q={each.capacity};w={_WINDOW_S}' for each in self._buckets)
@@ -38,7 +41,7 @@ class Throttle:
         Take *cost* for a request; its answer's headers say what is left.
 
         A token that this process has not seen before counts for its address
-        alone: to learn whose it is would take a query.
+        alone: to learn whose it is would take a query. See :meth:`settle`.
 
         Raises:
             RefusedError: A bucket has not as much (429).
@@ -53,10 +56,33 @@ class Throttle:
             raise RefusedError(error.message, status=429, code=error.code.value) from None
         context.headers.append((b"ratelimit", _describe(levels)))
 
+    async def settle(self, context: Context, *, cost: int) -> None:
+        """
+        Take the *cost* of a request from its user, if only running it has told who that is.
+
+        It has run: where the bucket has not as much, it is empty then, and the
+        next request with this token is refused.
+        """
+        if context.is_user_counted or context.actor is None or context.access_token is None:
+            return
+        context.is_user_counted = True
+        user_id = context.actor.user_id
+        self._owners.note(context.access_token, user_id)
+        await self._limiter.drain((self._user, str(user_id)), cost=cost)
+
     def _subjects_of(self, context: Context) -> tuple[Subject, ...]:
         address = (self._address, context.address)
+        user_id = self._find_user(context)
+        if user_id is None:
+            return (address,)
+        context.is_user_counted = True
+        return ((self._user, str(user_id)), address)
+
+    def _find_user(self, context: Context) -> UUID | None:
         actor = context.remembered_actor
-        return (address,) if actor is None else ((self._user, str(actor.user_id)), address)
+        if actor is not None:
+            return actor.user_id
+        return self._owners.find(context.access_token) if context.access_token else None
 
 
 def _describe(levels: Sequence[Level]) -> bytes:

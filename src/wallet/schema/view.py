@@ -146,6 +146,7 @@ class GraphQLView:
             raise _as_refusal(error) from None
         except Exception as error:  # noqa: BLE001  (shown as what it is, a bug, and logged)
             result = ExecutionResult(None, [_as_graphql(error)])
+        await self._throttle.settle(context, cost=max(cost, 1))
         result.extensions = self._say(cost)
         return result
 

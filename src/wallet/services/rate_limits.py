@@ -213,6 +213,21 @@ class RateLimiter:
                 lease.tokens -= cost
         return [lease.level for lease in leases]
 
+    async def drain(self, subject: Subject, *, cost: int) -> None:
+        """Take *cost* tokens from a bucket, or as many as it has: it refuses nobody."""
+        if not self.enabled:
+            return
+        lease = self._lease_of(subject)
+        lacking = lease.price(cost) - lease.tokens
+        if lacking > 0:
+            wanted = lacking + lease.bucket.capacity // LEASE_SHARE
+            ask = _ask(subject, needed=0, wanted=wanted, kept=lease.tokens)
+            (taken,) = await self._take([ask])
+            lease.tokens += taken.tokens
+            lease.left_behind = taken.left
+            lease.until_s = time.monotonic() + self._lease_s
+        lease.tokens = max(0, lease.tokens - lease.price(cost))
+
     def _find_leases(self, subjects: Sequence[Subject], cost: int) -> list[_Lease] | None:
         """Return the leases of *subjects*; None where one of them cannot pay, or is old."""
         now_s = time.monotonic()
