@@ -1,5 +1,6 @@
 """RATE_LIMITS=on: how often one may sign up and log in, and what one may ask for."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from tests.support.servers import ApiServer
 from wallet.core.errors import RateLimitedError
 from wallet.development import RedisServer
 from wallet.development.ports import find_free_port
+from wallet.schema.reading import COST_PER_TOKEN
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
@@ -403,11 +405,96 @@ class TestRequests:
         assert statuses[-1] == 429
         assert (await self.ask(tight, api, http, address=ELSEWHERE)).status_code == 200
 
+    async def send_new(
+        self, server: ApiServer, http: httpx.AsyncClient, document: str
+    ) -> httpx.Response:
+        """Send a document that stands for nobody in particular."""
+        return await http.post(
+            f"{server.url}/graphql", json={"query": document}, headers={"X-Forwarded-For": HERE}
+        )
+
+    async def test_documents_cost_once(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Reading one is counted by its tokens; from then on it is known, whoever sends it."""
+        document = "{ __typename " + "".join(f"a{i}: __typename " for i in range(5)) + "}"
+        at_first = await self.send_new(tight, http, "{ __typename }")
+        responses = [await self.send_new(tight, http, document) for _ in "123"]
+
+        left = [read_remaining(response)["address"] for response in (at_first, *responses)]
+        assert {response.status_code for response in responses} == {200}
+        assert left[0] - left[1] > 18 * COST_PER_TOKEN - 60
+        assert left[1] - left[3] < 10
+        assert left[0] > 450
+
+    async def test_of_many_at_once_one_pays(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """A document that a whole crowd sends to a process which has just begun is read once."""
+        document = "{ __typename " + "".join(f"a{i}: __typename " for i in range(5)) + "}"
+
+        responses = await asyncio.gather(*(self.send_new(tight, http, document) for _ in range(20)))
+
+        assert {response.status_code for response in responses} == {200}
+
+    async def test_documents_that_are_always_new(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Who has not enough left is refused before a document is read, good or bad."""
+        documents = [
+            "{" + "".join(f"b{i}{j}: __typename " for i in range(7)) + f"{end}"
+            for j, end in enumerate(["}", "}", "}", "", "nothing }", "}"])
+        ]
+
+        responses = [await self.send_new(tight, http, document) for document in documents]
+
+        assert {response.status_code for response in responses[:2]} == {200}
+        for response in responses[2:]:
+            assert (response.status_code, error_code(response)) == (429, "RATE_LIMITED")
+            assert int(response.headers["retry-after"]) >= 1
+
+    async def test_nothing_is_read_of_who_has_nothing_left(
+        self, start_server: StartServer, limits_url: str, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """The refusal comes before the body; others are answered."""
+        server = start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            ADDRESS_COST_PER_MINUTE="100",
+        )
+        while (await self.send_new(server, http, "{")).status_code != 429:
+            pass
+
+        status = await status_without_body(server, address=HERE)
+
+        assert status == b"HTTP/1.1 429 Too Many Requests"
+        other = await http.post(
+            f"{server.url}/graphql",
+            json={"query": "{ __typename }"},
+            headers={"X-Forwarded-For": ELSEWHERE},
+        )
+        assert other.status_code == 200
+
     async def test_off_says_nothing(self, api: Api) -> None:
         """Switched off, there is nothing to say."""
         response = await api.send({"query": self.QUERY})
 
         assert not [name for name in response.headers if name.startswith("ratelimit")]
+
+
+async def status_without_body(server: ApiServer, *, address: str) -> bytes:
+    """Announce a body and send none of it; return the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\nX-Forwarded-For: %b\r\n\r\n" % address.encode()
+    )
+    try:
+        async with asyncio.timeout(5):
+            return (await reader.readline()).rstrip()
+    finally:
+        writer.close()
 
 
 def read_remaining(response: httpx.Response) -> dict[str, int]:

@@ -276,6 +276,49 @@ class TestSpend:
         await client.aclose()
 
 
+class TestCheck:
+    """RateLimiter.check."""
+
+    async def test_of_who_was_refused(
+        self, limiter: RateLimiter, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """Until there is what was lacking, nobody asks Redis again; others are not concerned."""
+        bucket = new_bucket(capacity=1_000, refill_s=60)
+        limiter.check((bucket, "ada"))
+        await limiter.spend((bucket, "ada"), cost=995)
+        limiter.check((bucket, "ada"))
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((bucket, "ada"), cost=10)
+        before = await count_scripts(redis_client)
+
+        with pytest.raises(RateLimitedError) as caught:
+            limiter.check((bucket, "bob"), (bucket, "ada"))
+
+        assert caught.value.retry_after_s >= 1
+        assert await count_scripts(redis_client) == before
+        limiter.check((bucket, "bob"))
+
+    async def test_of_who_asked_for_too_much(self, limiter: RateLimiter) -> None:
+        """A bucket that has something left is not empty for who asks for less."""
+        bucket = new_bucket(capacity=1_000)
+        await limiter.spend((bucket, "ada"), cost=900)
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((bucket, "ada"), cost=500)
+
+        limiter.check((bucket, "ada"))
+
+    async def test_of_the_other_bucket(self, limiter: RateLimiter) -> None:
+        """Of two buckets the one is empty that refused, and not the other."""
+        small, large = new_bucket(capacity=100), new_bucket(capacity=5_000)
+        await limiter.spend((small, "ada"), (large, "here"), cost=100)
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((small, "ada"), (large, "here"), cost=1)
+
+        limiter.check((large, "here"))
+        with pytest.raises(RateLimitedError):
+            limiter.check((small, "ada"))
+
+
 class TestDrain:
     """RateLimiter.drain."""
 

@@ -6,6 +6,7 @@ answer: Strawberry's view, and Starlette's layers for it, took 0.5 ms a request.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -40,7 +41,7 @@ from wallet.schema.preflight import check_cost, check_pages
 from wallet.schema.responses import send_answer
 from wallet.schema.root import make_schema
 from wallet.schema.shown_errors import show_error
-from wallet.schema.throttle import REFUSED_COST, Throttle
+from wallet.schema.throttle import Throttle, ThrottledError
 from wallet.services.rate_limits import address_of
 
 _OPERATION_NAME_LENGTH_MAX = 100
@@ -88,6 +89,8 @@ class GraphQLView:
         media_type = negotiate(headers.get(b"accept"))
         context = self._context_of(scope, headers)
         try:
+            # Of whom has nothing left, nothing is read.
+            self._throttle.check(context)
             check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
             if _wants_page(scope, headers):
                 await self._show_page(scope, receive, send)
@@ -131,11 +134,11 @@ class GraphQLView:
         """Execute a request; what goes wrong while it runs is an error of its result."""
         try:
             request = await _read(scope, headers, receive, self._limits)
-            plan, variables, cost = await self._prepare(request, method=scope["method"])
-        except ClientDisconnect:
+            plan, variables, cost = await self._prepare(request, context, method=scope["method"])
+        except (ClientDisconnect, ThrottledError):
             raise
         except Exception as error:  # noqa: BLE001  (a bug is shown as one)
-            await self._throttle.take(context, cost=REFUSED_COST)
+            await self._throttle.take_refusal(context)
             raise _as_refusal(error) from None
         # To read a request costs something too.
         await self._throttle.take(context, cost=max(cost, 1))
@@ -151,11 +154,13 @@ class GraphQLView:
         return result
 
     async def _prepare(
-        self, request: GraphQLRequest, *, method: str
+        self, request: GraphQLRequest, context: Context, *, method: str
     ) -> tuple[Plan, VariableValues, int]:
         """Find out what is to run, and what it costs; nothing of it has run."""
         check_variables(request.variables, self._limits, bytes_sent=request.bytes_sent)
-        document = await self._documents.find(request)
+        document = await self._documents.find(
+            request, partial(self._throttle.take_reading, context)
+        )
         plan = _choose(document, request.operation_name)
         if plan.is_mutation and method == "GET":
             # Which a page elsewhere can send, without asking first.

@@ -8,6 +8,7 @@ While Redis is away, each process counts by itself.
 """
 
 import hashlib
+import math
 import re
 import time
 from collections import OrderedDict
@@ -70,6 +71,9 @@ LEASE_SHARE = 50
 
 LEASE_S = 5.0
 """How long it spends what it has taken without asking again what the bucket has."""
+
+_NEXT_TO_NOTHING = 100
+"""A bucket that has refused, and has not a hundredth of what it holds, counts as empty."""
 
 LEASES_MAX = 20_000
 """Most leases that a process keeps; the one that was renewed longest ago goes first."""
@@ -136,12 +140,20 @@ class _Lease:
     Attributes:
         left_behind: What the bucket had left when it was asked last.
         until_s: When it is asked again, on the monotonic clock.
+        empty_until_s: How long it has next to nothing, and not what was asked for last.
     """
 
     bucket: Bucket
     tokens: int = 0
     left_behind: int = 0
     until_s: float = 0.0
+    empty_until_s: float = 0.0
+
+    def note(self, taken: Taken, *, now_s: float) -> None:
+        """Note what Redis said of the bucket."""
+        self.left_behind = taken.left
+        is_empty = taken.wait_ms > 0 and taken.left * _NEXT_TO_NOTHING < self.bucket.capacity
+        self.empty_until_s = now_s + min(taken.wait_ms / 1000, LEASE_S) if is_empty else 0.0
 
     def price(self, cost: int) -> int:
         """Return what is paid: what costs more than the bucket ever holds takes all of it."""
@@ -191,7 +203,7 @@ class RateLimiter:
             RateLimitedError: One of them is empty.
         """
         if self.enabled:
-            await self._ask([_ask(subject, needed=1, wanted=1) for subject in subjects])
+            _check(await self._take([_ask(subject, needed=1, wanted=1) for subject in subjects]))
 
     async def spend(self, *subjects: Subject, cost: int) -> list[Level]:
         """
@@ -212,6 +224,22 @@ class RateLimiter:
             for lease in leases:
                 lease.tokens -= cost
         return [lease.level for lease in leases]
+
+    def check(self, *subjects: Subject) -> None:
+        """
+        Refuse at once where a bucket is known to be empty; no trip, and nothing is taken.
+
+        It has refused, and until it has what it lacked then, it refuses all: to find that
+        out for each request anew would cost as much as to answer some.
+
+        Raises:
+            RateLimitedError: One of them is.
+        """
+        now_s = time.monotonic()
+        for subject in subjects:
+            lease = self._leases.get(subject)
+            if lease is not None and lease.empty_until_s > now_s:
+                raise RateLimitedError(retry_after_s=math.ceil(lease.empty_until_s - now_s))
 
     async def drain(self, subject: Subject, *, cost: int) -> None:
         """Take *cost* tokens from a bucket, or as many as it has: it refuses nobody."""
@@ -251,16 +279,18 @@ class RateLimiter:
         apart = [lease.set_apart(cost) for lease in leases]
         try:
             parts = zip(subjects, leases, apart, strict=True)
-            taken = await self._ask([_refill(*part, cost=cost) for part in parts])
+            taken = await self._take([_refill(*part, cost=cost) for part in parts])
+            now_s = time.monotonic()
+            for lease, each in zip(leases, taken, strict=True):
+                lease.note(each, now_s=now_s)
+            _check(taken)
         except BaseException:
             for lease, tokens in zip(leases, apart, strict=True):
                 lease.tokens += tokens
             raise
-        until_s = time.monotonic() + self._lease_s
         for lease, tokens, more in zip(leases, apart, taken, strict=True):
             lease.tokens += tokens + more.tokens - lease.price(cost)
-            lease.left_behind = more.left
-            lease.until_s = until_s
+            lease.until_s = now_s + self._lease_s
         return leases
 
     def _lease_of(self, subject: Subject) -> _Lease:
@@ -273,13 +303,6 @@ class RateLimiter:
         else:
             self._leases.move_to_end(subject)
         return lease
-
-    async def _ask(self, asks: Sequence[Ask]) -> list[Taken]:
-        taken = await self._take(asks)
-        wait_ms = max(each.wait_ms for each in taken)
-        if wait_ms > 0:
-            raise RateLimitedError(retry_after_s=-(-wait_ms // 1000))
-        return taken
 
     async def _take(self, asks: Sequence[Ask]) -> list[Taken]:
         if time.monotonic() >= self._away_until:
@@ -325,6 +348,12 @@ def address_of(address: str) -> str:
     if six.ipv4_mapped is not None:
         return str(six.ipv4_mapped)
     return f"{IPv6Address(int(six) >> 64 << 64)}/64"
+
+
+def _check(taken: Sequence[Taken]) -> None:
+    wait_ms = max(each.wait_ms for each in taken)
+    if wait_ms > 0:
+        raise RateLimitedError(retry_after_s=-(-wait_ms // 1000))
 
 
 def _refill(subject: Subject, lease: _Lease, apart: int, *, cost: int) -> Ask:
