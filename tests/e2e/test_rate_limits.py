@@ -34,6 +34,16 @@ from wallet.services.rate_limits import (
 )
 from wallet.services.redis import connect
 
+NO_REQUESTS: tuple[tuple[int, str, dict[str, str], bytes], ...] = (
+    (404, "GET", {"Accept": "text/html"}, b""),
+    (406, "POST", {"Accept": "image/png"}, b"{}"),
+    (413, "POST", {}, b" " * 1_025),
+    (415, "POST", {"Content-Type": "text/plain"}, b"{}"),
+    (400, "GET", {"Accept": "application/json"}, b""),
+    (405, "PUT", {}, b"{}"),
+)
+"""Requests that are none of GraphQL's: their status, method, headers and body."""
+
 HERE, ELSEWHERE = "203.0.113.7", "203.0.113.8"
 
 
@@ -475,6 +485,34 @@ class TestRequests:
             headers={"X-Forwarded-For": ELSEWHERE},
         )
         assert other.status_code == 200
+
+    async def test_of_what_is_no_request(
+        self, start_server: StartServer, limits_url: str, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """It takes as much as any refusal, says what is left, and comes to an end."""
+        server = start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            ADDRESS_COST_PER_MINUTE="100",
+            GRAPHIQL="off",
+            BODY_BYTES_MAX="1024",
+        )
+        for number, (status, method, headers, body) in enumerate(NO_REQUESTS):
+            responses = [
+                await http.request(
+                    method,
+                    f"{server.url}/graphql?&a&a",
+                    headers={"X-Forwarded-For": f"198.51.100.{number}", **headers},
+                    content=body,
+                )
+                for _ in range(14)
+            ]
+
+            assert {response.status_code for response in responses[:10]} == {status}
+            assert read_remaining(responses[1])["address"] <= 81
+            assert "ratelimit-policy" in responses[1].headers
+            assert responses[-1].status_code == 429
 
     async def test_off_says_nothing(self, api: Api) -> None:
         """Switched off, there is nothing to say."""

@@ -91,12 +91,9 @@ class GraphQLView:
         try:
             # Of whom has nothing left, nothing is read.
             self._throttle.check(context)
-            check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
-            if _wants_page(scope, headers):
-                await self._show_page(scope, receive, send)
+            if await self._wants_page(scope, headers, context):
+                await graphiql_response(endpoint=self._path)(scope, receive, send)
                 return
-            if media_type is None:
-                raise RefusedError(_NOT_ACCEPTABLE, status=406)
             result = await self._run(scope, headers, receive, context)
             answer = _shape(_answer(result), result.extensions)
             status = 200
@@ -117,16 +114,34 @@ class GraphQLView:
             more_headers=context.headers,
         )
 
-    async def _show_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show GraphiQL, from our own assets."""
-        if not self._services.settings.serves_graphiql:
+    async def _wants_page(self, scope: Scope, headers: Headers, context: Context) -> bool:
+        """
+        Tell whether a person asks for GraphiQL, which has assets of our own only.
+
+        Raises:
+            RefusedError: Neither that nor a request can be answered; it is paid for.
+        """
+        try:
+            check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
+            wants_page = _is_person(scope, headers)
+            if wants_page:
+                self._check_page()
+            elif negotiate(headers.get(b"accept")) is None:
+                raise RefusedError(_NOT_ACCEPTABLE, status=406)
+        except RefusedError:
+            await self._throttle.take_refusal(context)
+            raise
+        return wants_page
+
+    def _check_page(self) -> None:
+        settings = self._services.settings
+        if not settings.serves_graphiql:
             raise RefusedError(
                 "GraphiQL is off: only trusted documents run here."
-                if self._services.settings.trusted_documents
+                if settings.trusted_documents
                 else "Not Found",
                 status=404,
             )
-        await graphiql_response(endpoint=self._path)(scope, receive, send)
 
     async def _run(
         self, scope: Scope, headers: Headers, receive: Receive, context: Context
@@ -224,8 +239,8 @@ def _as_graphql(error: Exception) -> GraphQLError:
     return GraphQLError(str(error), original_error=error)
 
 
-def _wants_page(scope: Scope, headers: Headers) -> bool:
-    """Tell whether a person asks, with a browser, and not a program with a query."""
+def _is_person(scope: Scope, headers: Headers) -> bool:
+    """Tell whether somebody asks with a browser, and not a program with a query."""
     if scope["method"] != "GET":
         return False
     accept = headers.get(b"accept", b"")
