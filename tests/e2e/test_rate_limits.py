@@ -541,6 +541,63 @@ def read_remaining(response: httpx.Response) -> dict[str, int]:
     return {match["name"]: int(match["left"]) for match in found}
 
 
+class TestReports:
+    """What reports cost, by link and with a token."""
+
+    @pytest.fixture
+    def tight(self, start_server: StartServer, limits_url: str) -> ApiServer:
+        """A server on which a user's minute is two reports, and an address's five."""
+        return start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            USER_COST_PER_MINUTE="200",
+            ADDRESS_COST_PER_MINUTE="500",
+        )
+
+    async def test_by_user(
+        self, tight: ApiServer, door: Door, ada: Account, observer: Observer
+    ) -> None:
+        """Both ways count for the user, whose answers say what is left of both buckets."""
+        here, elsewhere = {"X-Forwarded-For": HERE}, {"X-Forwarded-For": ELSEWHERE}
+        link = await ada.api.request_report(ada.wallet_id)
+        by_link = link["report"]["url"].replace(ada.api.url, tight.url)
+        by_token = f"{tight.url}/wallets/{ada.wallet_id}/report.csv"
+        signed = {"Authorization": f"Bearer {ada.api.access_token}"}
+
+        first = await ada.api.client.get(by_token, headers=here | signed)
+        second = await ada.api.client.get(by_link, headers=here)
+        async with observer.nothing_changes():
+            refusals = [
+                await ada.api.client.get(by_link, headers=elsewhere),
+                await ada.api.client.get(by_token, headers=elsewhere | signed),
+            ]
+
+        assert [first.status_code, second.status_code] == [200, 200]
+        assert read_remaining(second)["user"] < 100
+        assert read_remaining(second)["address"] < 400
+        for refusal in refusals:
+            assert (refusal.status_code, error_code(refusal)) == (429, "RATE_LIMITED")
+            assert int(refusal.headers["retry-after"]) >= 1
+            assert "ratelimit-policy" in refusal.headers
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [("/wallets/x/report.csv", 401), ("/reports/statement.csv?token=x", 404)],
+    )
+    async def test_by_address(
+        self, path: str, status: int, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Who tries keys or links is stopped."""
+        headers = {"X-Forwarded-For": HERE, "Authorization": "Bearer wlt_x"}
+
+        responses = [await http.get(f"{tight.url}{path}", headers=headers) for _ in range(60)]
+
+        assert {response.status_code for response in responses[:5]} == {status}
+        assert responses[-1].status_code == 429
+        assert (await http.get(f"{tight.url}{path}")).status_code == status
+
+
 class TestWithoutRedis:
     """Limits while Redis is away."""
 

@@ -56,18 +56,24 @@ class Throttle:
         except RateLimitedError as error:
             raise self._refusal(context, error) from None
 
-    async def take(self, context: Context, *, cost: int) -> None:
+    async def take(self, context: Context, *, cost: int, user_id: UUID | None = None) -> None:
         """
         Take *cost* for a request; its answer's headers say what is left.
 
         A token that this process has not seen before counts for its address
         alone: to learn whose it is would take a query. See :meth:`settle`.
 
+        Args:
+            user_id: Whom it is counted for, where no token says it.
+
         Raises:
             ThrottledError: A bucket has not as much.
         """
         if not self._limiter.enabled:
             return
+        if user_id is not None:
+            address = (self._address, context.address)
+            context.counted_for = ((self._user, str(user_id)), address)
         levels = await self._spend(context, *context.counted_for, cost=cost)
         context.headers.append((b"ratelimit-policy", self._policy))
         context.headers.append((b"ratelimit", _describe(levels)))
