@@ -1,6 +1,7 @@
 """RateLimiter: token buckets on a real Redis."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest_asyncio
 import redis.asyncio
 
 from tests.support.ledgers import captured_logs, nowhere
+from tests.support.waiting import until
 from wallet.core.errors import RateLimitedError
 from wallet.services import rate_limits
 from wallet.services.rate_limits import LEASE_SHARE, Bucket, RateLimiter, Subject, address_of
@@ -138,6 +140,20 @@ class TestTake:
         assert await take_all(RateLimiter(client, enabled=True), (bucket, "ada")) == 3
         assert [event["event"] for event in events] == ["rate limits are local: redis is away"]
         assert {event["log_level"] for event in events} == {"warning"}
+        await client.aclose()
+
+    async def test_one_finds_out_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After a pause one request asks whether Redis is back; nobody else waits for that."""
+        client = connect(nowhere())
+        limiter, bucket = RateLimiter(client, enabled=True, away_s=0.1), new_bucket(capacity=100)
+        await limiter.take((bucket, "ada"))
+        over_s = time.monotonic() + 0.1
+        await until(lambda: time.monotonic() > over_s)
+
+        with captured_logs(rate_limits, monkeypatch) as events:
+            await asyncio.gather(*(limiter.take((bucket, "ada")) for _ in range(20)))
+
+        assert [event["event"] for event in events] == ["rate limits are local: redis is away"]
         await client.aclose()
 
 

@@ -80,7 +80,7 @@ LEASES_MAX = 20_000
 
 _ADDRESSES_CACHED_MAX = 4_096
 _WITH_PORT = re.compile(r"\[(?P<six>[^\]]+)\](:[0-9]+)?|(?P<four>[0-9.]+):[0-9]+")
-_AWAY_S = 5.0
+AWAY_S = 5.0
 """How long Redis is not asked after it did not answer."""
 
 log = get_logger(__name__)
@@ -181,6 +181,7 @@ class RateLimiter:
         enabled: bool,
         leases_max: int = LEASES_MAX,
         lease_s: float = LEASE_S,
+        away_s: float = AWAY_S,
     ) -> None:
         self.enabled = enabled
         self._leases_max = leases_max
@@ -188,6 +189,8 @@ class RateLimiter:
         self._script = client.register_script(_TAKE)
         self._local = LocalBuckets()
         self._leases: OrderedDict[Subject, _Lease] = OrderedDict()
+        self._is_away = False
+        self._away_s = away_s
         self._away_until = 0.0
 
     @property
@@ -305,7 +308,11 @@ class RateLimiter:
         return lease
 
     async def _take(self, asks: Sequence[Ask]) -> list[Taken]:
-        if time.monotonic() >= self._away_until:
+        now_s = time.monotonic()
+        if now_s >= self._away_until:
+            if self._is_away:
+                # One request finds out for all whether it is back: where Redis is silent, it waits.
+                self._away_until = now_s + self._away_s
             try:
                 answer = await self._script(
                     keys=[ask.key for ask in asks],
@@ -322,10 +329,12 @@ class RateLimiter:
                     ],
                 )
             except AWAY as error:
-                self._away_until = time.monotonic() + _AWAY_S
+                self._is_away = True
+                self._away_until = time.monotonic() + self._away_s
                 # Keeping everybody out would be the larger harm, and nobody the smaller one.
                 log.warning("rate limits are local: redis is away", error=type(error).__name__)
             else:
+                self._is_away, self._away_until = False, 0.0
                 return [Taken(*answer[at : at + 3]) for at in range(0, len(answer), 3)]
         return self._local.take(asks, now_ms=time.monotonic() * 1000)
 
