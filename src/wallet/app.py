@@ -1,7 +1,6 @@
 """The ASGI application: lifespan, routes and middleware; composition only."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,10 +14,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallet.core.collector import spare_the_collector
-from wallet.core.logging import configure_logging, get_logger
+from wallet.core.logging import configure_logging
 from wallet.core.money import declare_assets
 from wallet.core.settings import Settings, load_settings
 from wallet.http_protocol import HttpLimits, http_state
+from wallet.probes import Probes, Readiness
 from wallet.reports_view import report_routes
 from wallet.request_log import RequestLog, internal_error
 from wallet.schema.context import Services
@@ -34,7 +34,6 @@ from wallet.services.redis import connect
 from wallet.services.token_memory import TokenMemory
 
 GRAPHQL_PATH = "/graphql"
-PROBE_TIMEOUT_S = 2.0
 
 ADDRESS_CONNECTIONS_MAX = 250
 """Most connections that one address may have open to a process, which has 1,000 for all."""
@@ -50,8 +49,6 @@ _CORS_HEADERS_TAKEN = [
 ]
 _CORS_HEADERS_SHOWN = ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"]
 _CORS_MAX_AGE_S = 600
-
-log = get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -78,7 +75,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         exception_handlers={500: _internal_error},
         lifespan=lambda _app: _lifespan(services, client),
     )
-    others.state.redis = client
+    others.state.probes = Probes(lambda: fetch("SELECT 1"), lambda: _ping(client))
     front: ASGIApp = _Front(GraphQLView(services, path=GRAPHQL_PATH), others)
     if settings.cors_origins:
         front = _with_cors(front, settings.cors_origins.split(","))
@@ -156,27 +153,18 @@ async def healthz(_request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Tell whether requests can be served: 200 with PostgreSQL, 503 without; and how Redis is."""
-    postgresql, redis_ = await asyncio.gather(
-        _answers(fetch("SELECT 1")), _answers(request.app.state.redis.ping())
-    )
+    ready: Readiness = await request.app.state.probes.ask()
     return JSONResponse(
-        {"postgresql": "up" if postgresql else "down", "redis": "up" if redis_ else "down"},
-        status_code=200 if postgresql else 503,
+        {
+            "postgresql": "up" if ready.postgresql else "down",
+            "redis": "up" if ready.redis else "down",
+        },
+        status_code=200 if ready.postgresql else 503,
     )
 
 
-async def _answers(probe: Coroutine[Any, Any, object]) -> bool:
-    """Tell whether a probe ends well within a second or two; never raises."""
-    task = asyncio.create_task(probe)
-    # One that is cancelled may wait for a silent server in turn: nobody waits for that.
-    await asyncio.wait({task}, timeout=PROBE_TIMEOUT_S)
-    if not task.done():
-        task.cancel()
-        return False
-    if error := task.exception():
-        log.warning("not ready", error=type(error).__name__)
-        return False
-    return True
+async def _ping(client: redis.Redis) -> None:
+    await client.ping()
 
 
 async def metrics(_request: Request) -> Response:

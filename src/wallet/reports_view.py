@@ -8,7 +8,7 @@ cannot be taken for the whole.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,7 +35,9 @@ from wallet.core.logging import get_logger
 from wallet.http_protocol import find_abort
 from wallet.models import OperationKind, OperationStatus
 from wallet.models.account import Scope as KeyScope
+from wallet.schema.bodies import RefusedError
 from wallet.schema.context import Context, Services, read_bearer_token
+from wallet.schema.throttle import Throttle
 from wallet.services.database import is_timed_out, is_unreachable
 from wallet.services.rate_limits import address_of
 from wallet.services.reports import (
@@ -51,6 +53,9 @@ from wallet.services.reports import (
     request_report,
 )
 from wallet.services.statements import Filter
+
+REPORT_COST = 100
+"""What a report costs, in rows: counting the lines of a statement costs as much, however long."""
 
 _RETRY_AFTER_S = 10
 _GONE_WAIT_S = 1.0
@@ -77,71 +82,94 @@ class ReportCutShortError(Exception):
 
 def report_routes(services: Services) -> list[BaseRoute]:
     """Return the routes of reports; all of them share the slots of this process."""
-    slots = Slots()
+    slots, throttle = Slots(), Throttle(services.limiter, services.settings)
     return [
-        Route("/reports/statement.{extension}", _View(services, slots, _order_of_link)),
-        Route("/wallets/{wallet_id}/report.{extension}", _View(services, slots, _order_of_token)),
+        Route("/reports/statement.{extension}", _View(slots, services, throttle, _order_of_link)),
+        Route(
+            "/wallets/{wallet_id}/report.{extension}",
+            _View(slots, services, throttle, _order_of_token),
+        ),
     ]
 
 
-ReadOrder = Callable[[Services, Request], Awaitable[ReportOrder]]
+ReadOrder = Callable[[Throttle, Context, Request], Awaitable[ReportOrder]]
 
 
 class _View:
     """One way to ask for a report."""
 
-    def __init__(self, services: Services, slots: Slots, read_order: ReadOrder) -> None:
-        self._services = services
+    def __init__(
+        self, slots: Slots, services: Services, throttle: Throttle, read_order: ReadOrder
+    ) -> None:
         self._slots = slots
+        self._services = services
+        self._throttle = throttle
         self._read_order = read_order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: with the report, or with why there is none."""
         request = Request(scope)
-        if request.method != "GET":
-            await _refusal("Reports are read by GET.", "BAD_REQUEST", 405, {"Allow": "GET"})(
-                scope, receive, send
-            )
-            return
+        context = _context_of(self._services, request)
         try:
-            order = await self._read_order(self._services, request)
+            order = await self._find_order(context, request)
             async with (
-                self._slots.taken(order.owner_id),
+                self._slots.taken(order.owner_id, context.address),
                 open_snapshot(self._services.settings, order) as snapshot,
             ):
-                await _Delivery(self._services, scope, receive, send).deliver(order, snapshot)
+                delivery = _Delivery(context, scope, receive, send)
+                await delivery.deliver(order, snapshot)
+                return
+        except RefusedError as error:
+            allowed = {"Allow": "GET"} if error.status == 405 else {}
+            response = _refusal(error.message, error.code, error.status, allowed)
         except (WalletError, RequestError) as error:
-            await _show(error)(scope, receive, send)
+            response = _show(error)
+        response.raw_headers.extend(context.headers)
+        await response(scope, receive, send)
+
+    async def _find_order(self, context: Context, request: Request) -> ReportOrder:
+        self._throttle.check(context)
+        if request.method != "GET":
+            await self._throttle.take_refusal(context)
+            raise RefusedError("Reports are read by GET.", status=405)
+        return await self._read_order(self._throttle, context, request)
 
 
-async def _order_of_link(services: Services, request: Request) -> ReportOrder:
+def _context_of(services: Services, request: Request) -> Context:
+    return Context(
+        services=services,
+        access_token=read_bearer_token(_header(request, "authorization")),
+        address=address_of(request.client.host) if request.client else "",
+    )
+
+
+async def _order_of_link(throttle: Throttle, context: Context, request: Request) -> ReportOrder:
     """Read what a link stands for; whatever is wrong with one, the answer is the same."""
     parameters = request.query_params.multi_items()
     token = parameters[0][1] if [name for name, _ in parameters] == ["token"] else ""
     with suppress(InvalidLinkError):
-        order = read_link(token, keys=services.settings.keys, now=datetime.now(UTC))
+        order = read_link(token, keys=context.services.settings.keys, now=datetime.now(UTC))
         if order.format is _format_of(request):
+            await throttle.take(context, cost=REPORT_COST, user_id=order.owner_id)
             return order
+    await throttle.take_refusal(context)
     raise NotFoundError(
         "This link is wrong, or its time is over: ask for another report.", field=()
     )
 
 
-async def _order_of_token(services: Services, request: Request) -> ReportOrder:
+async def _order_of_token(throttle: Throttle, context: Context, request: Request) -> ReportOrder:
     """Ask for a report in the name of who signs the request."""
-    context = Context(
-        services=services,
-        access_token=read_bearer_token(_header(request, "authorization")),
-        address=address_of(request.client.host) if request.client else "",
-    )
+    await throttle.take(context, cost=REPORT_COST)
     actor = await context.get_actor(KeyScope.READ)
+    await throttle.settle(context, cost=REPORT_COST)
     format_ = _format_of(request)
     wallet_id = find_id("Wallet", request.path_params["wallet_id"])
     if format_ is None or wallet_id is None:
         raise NotFoundError("There is no such wallet.", field=("walletId",))
     requested = await request_report(
-        services.ledger,
-        services.limiter,
+        context.services.ledger,
+        context.services.limiter,
         actor=actor,
         wallet_id=wallet_id,
         format_=format_,
@@ -208,9 +236,10 @@ def _read_instant(name: str, given: Mapping[str, str]) -> datetime | None:
 class _Delivery:
     """One report on its way to a client."""
 
-    def __init__(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
-        self._stall_s = services.settings.report_stall_s
-        self._timeout_s = services.settings.report_timeout_s
+    def __init__(self, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+        self._stall_s = context.services.settings.report_stall_s
+        self._timeout_s = context.services.settings.report_timeout_s
+        self._more_headers = context.headers
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -232,7 +261,7 @@ class _Delivery:
         """Send everything; return why that did not come to its end, None when it did."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._send(_start(order, snapshot))
+                await self._send(_start(order, snapshot, self._more_headers))
                 async with aclosing(snapshot.write()) as chunks:
                     async for chunk in chunks:
                         async with asyncio.timeout(self._stall_s):
@@ -271,7 +300,9 @@ class _Delivery:
         await asyncio.wait({gone}, timeout=_GONE_WAIT_S)
 
 
-def _start(order: ReportOrder, snapshot: Snapshot) -> dict[str, object]:
+def _start(
+    order: ReportOrder, snapshot: Snapshot, more_headers: Sequence[tuple[bytes, bytes]]
+) -> dict[str, object]:
     headers = {
         "Content-Type": FORMATS[order.format].media_type,
         "Content-Disposition": f'attachment; filename="{_file_name(order, snapshot)}"',
@@ -280,7 +311,10 @@ def _start(order: ReportOrder, snapshot: Snapshot) -> dict[str, object]:
     return {
         "type": "http.response.start",
         "status": 200,
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "headers": [
+            *((name.lower().encode(), value.encode()) for name, value in headers.items()),
+            *more_headers,
+        ],
     }
 
 

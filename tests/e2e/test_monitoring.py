@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -15,6 +16,7 @@ from tests.support.observer import Observer
 from tests.support.refusals import assert_says_nothing_inner
 from tests.support.servers import Databases
 from tests.support.site import Site, open_site
+from tests.support.waiting import until
 from wallet.development import RedisServer
 
 
@@ -77,20 +79,32 @@ class TestPages:
         assert (await strict_site.get("/graphiql/x/documents.json")).status_code == 200
 
 
+async def readyz(site: Site, **expected: str) -> httpx.Response:
+    """Ask until /readyz says what is expected: an answer of a moment ago is given again."""
+    answers: list[httpx.Response] = []
+
+    async def is_said() -> bool:
+        answers.append(await site.get("/readyz"))
+        return bool(answers[-1].json().items() >= expected.items())
+
+    await until(is_said)
+    return answers[-1]
+
+
 class TestProbes:
     """/healthz and /readyz."""
 
     async def test_all_is_well(self, site: Site) -> None:
         """Alive and ready, with both neighbours."""
         assert (await site.get("/healthz")).text == "ok"
-        ready = await site.get("/readyz")
+        ready = await readyz(site, postgresql="up", redis="up")
         assert (ready.status_code, ready.json()) == (200, {"postgresql": "up", "redis": "up"})
 
     async def test_without_redis(self, site: Site) -> None:
         """Ready, since money moves without Redis, but not silent about it."""
         await site.redis.close()
         try:
-            ready = await site.get("/readyz")
+            ready = await readyz(site, redis="down")
         finally:
             await site.redis.open()
 
@@ -101,7 +115,8 @@ class TestProbes:
         cleo = await site.guests.create()
         await site.postgres.close()
         try:
-            alive, ready = await site.get("/healthz"), await site.get("/readyz")
+            alive = await site.get("/healthz")
+            ready = await readyz(site, postgresql="down", redis="up")
             query = await cleo.api.send({"query": WALLET, "variables": {"id": cleo.wallet_id}})
             topup = await cleo.api.post(
                 TOPUP,
@@ -120,7 +135,7 @@ class TestProbes:
         for answer in (query.json(), topup):
             (error,) = answer["errors"]
             assert error["extensions"]["code"] == "SERVICE_UNAVAILABLE"
-        assert (await site.get("/readyz")).status_code == 200
+        assert (await readyz(site, postgresql="up")).status_code == 200
         assert await cleo.api.balance(cleo.wallet_id) == "0.00"
 
     async def test_with_a_silent_postgresql(self, site: Site) -> None:
@@ -128,7 +143,7 @@ class TestProbes:
         started = time.perf_counter()
         site.postgres.stall()
         try:
-            ready = await site.get("/readyz")
+            ready = await readyz(site, postgresql="down")
         finally:
             await site.postgres.cut()
             site.postgres.flow()
@@ -144,7 +159,7 @@ class TestProbes:
             await postgres.fetch(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             try:
                 await strict_site.postgres.cut()
-                ready = await strict_site.get("/readyz")
+                ready = await readyz(strict_site, postgresql="down")
             finally:
                 await postgres.fetch(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 

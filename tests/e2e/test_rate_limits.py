@@ -1,5 +1,6 @@
 """RATE_LIMITS=on: how often one may sign up and log in, and what one may ask for."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -12,6 +13,8 @@ import redis.asyncio
 
 from tests.e2e.conftest import StartServer
 from tests.support.api import LOGIN, PASSWORD, SIGNUP, Account, Api
+from tests.support.cast import make_key
+from tests.support.guests import Guests
 from tests.support.logs import read_log
 from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
@@ -19,6 +22,7 @@ from tests.support.servers import ApiServer
 from wallet.core.errors import RateLimitedError
 from wallet.development import RedisServer
 from wallet.development.ports import find_free_port
+from wallet.schema.reading import COST_PER_TOKEN
 from wallet.services.rate_limits import (
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
@@ -29,6 +33,16 @@ from wallet.services.rate_limits import (
     RateLimiter,
 )
 from wallet.services.redis import connect
+
+NO_REQUESTS: tuple[tuple[int, str, dict[str, str], bytes], ...] = (
+    (404, "GET", {"Accept": "text/html"}, b""),
+    (406, "POST", {"Accept": "image/png"}, b"{}"),
+    (413, "POST", {}, b" " * 1_025),
+    (415, "POST", {"Content-Type": "text/plain"}, b"{}"),
+    (400, "GET", {"Accept": "application/json"}, b""),
+    (405, "PUT", {}, b"{}"),
+)
+"""Requests that are none of GraphQL's: their status, method, headers and body."""
 
 HERE, ELSEWHERE = "203.0.113.7", "203.0.113.8"
 
@@ -355,6 +369,35 @@ class TestRequests:
             assert 1 <= int(response.headers["retry-after"]) <= 60
         assert (await self.ask(tight, bob, http, address=HERE)).status_code == 200
 
+    @pytest.mark.parametrize("role", ["USER", "OPERATOR"])
+    async def test_of_a_token_that_is_new(
+        self, role: str, tight: ApiServer, door: Door, guests: Guests
+    ) -> None:
+        """The first request with a token counts for its user, whose it is found to be, too."""
+        account = await guests.create(role=role)
+        api = account.api.at(tight.url)
+        body = {"query": "{ viewer { wallets(first: 50) { totalCount } } }"}
+
+        first, second = await api.send(body), await api.send(body)
+
+        assert first.status_code == 200
+        assert first.json()["extensions"]["cost"]["requested"] > 50
+        assert (second.status_code, error_code(second)) == (429, "RATE_LIMITED")
+
+    async def test_of_an_api_key(
+        self, tight: ApiServer, door: Door, guests: Guests, observer: Observer
+    ) -> None:
+        """A key counts for its operator, and what it asks for beyond that moves nothing."""
+        operator = await guests.create(role="OPERATOR")
+        api = operator.api.signed_in(await make_key(operator, "READ")).at(tight.url)
+        body = {"query": "{ viewer { wallets(first: 50) { totalCount } } }"}
+        assert (await api.send(body)).status_code == 200
+
+        async with observer.nothing_changes():
+            refusal = await api.send(body)
+
+        assert (refusal.status_code, error_code(refusal)) == (429, "RATE_LIMITED")
+
     async def test_by_address(
         self, tight: ApiServer, door: Door, api: Api, http: httpx.AsyncClient
     ) -> None:
@@ -372,6 +415,105 @@ class TestRequests:
         assert statuses[-1] == 429
         assert (await self.ask(tight, api, http, address=ELSEWHERE)).status_code == 200
 
+    async def send_new(
+        self, server: ApiServer, http: httpx.AsyncClient, document: str
+    ) -> httpx.Response:
+        """Send a document that stands for nobody in particular."""
+        return await http.post(
+            f"{server.url}/graphql", json={"query": document}, headers={"X-Forwarded-For": HERE}
+        )
+
+    async def test_documents_cost_once(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Reading one is counted by its tokens; from then on it is known, whoever sends it."""
+        document = "{ __typename " + "".join(f"a{i}: __typename " for i in range(5)) + "}"
+        at_first = await self.send_new(tight, http, "{ __typename }")
+        responses = [await self.send_new(tight, http, document) for _ in "123"]
+
+        left = [read_remaining(response)["address"] for response in (at_first, *responses)]
+        assert {response.status_code for response in responses} == {200}
+        assert left[0] - left[1] > 18 * COST_PER_TOKEN - 60
+        assert left[1] - left[3] < 10
+        assert left[0] > 450
+
+    async def test_of_many_at_once_one_pays(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """A document that a whole crowd sends to a process which has just begun is read once."""
+        document = "{ __typename " + "".join(f"a{i}: __typename " for i in range(5)) + "}"
+
+        responses = await asyncio.gather(*(self.send_new(tight, http, document) for _ in range(20)))
+
+        assert {response.status_code for response in responses} == {200}
+
+    async def test_documents_that_are_always_new(
+        self, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Who has not enough left is refused before a document is read, good or bad."""
+        documents = [
+            "{" + "".join(f"b{i}{j}: __typename " for i in range(7)) + f"{end}"
+            for j, end in enumerate(["}", "}", "}", "", "nothing }", "}"])
+        ]
+
+        responses = [await self.send_new(tight, http, document) for document in documents]
+
+        assert {response.status_code for response in responses[:2]} == {200}
+        for response in responses[2:]:
+            assert (response.status_code, error_code(response)) == (429, "RATE_LIMITED")
+            assert int(response.headers["retry-after"]) >= 1
+
+    async def test_nothing_is_read_of_who_has_nothing_left(
+        self, start_server: StartServer, limits_url: str, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """The refusal comes before the body; others are answered."""
+        server = start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            ADDRESS_COST_PER_MINUTE="100",
+        )
+        while (await self.send_new(server, http, "{")).status_code != 429:
+            pass
+
+        status = await status_without_body(server, address=HERE)
+
+        assert status == b"HTTP/1.1 429 Too Many Requests"
+        other = await http.post(
+            f"{server.url}/graphql",
+            json={"query": "{ __typename }"},
+            headers={"X-Forwarded-For": ELSEWHERE},
+        )
+        assert other.status_code == 200
+
+    async def test_of_what_is_no_request(
+        self, start_server: StartServer, limits_url: str, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """It takes as much as any refusal, says what is left, and comes to an end."""
+        server = start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            ADDRESS_COST_PER_MINUTE="100",
+            GRAPHIQL="off",
+            BODY_BYTES_MAX="1024",
+        )
+        for number, (status, method, headers, body) in enumerate(NO_REQUESTS):
+            responses = [
+                await http.request(
+                    method,
+                    f"{server.url}/graphql?&a&a",
+                    headers={"X-Forwarded-For": f"198.51.100.{number}", **headers},
+                    content=body,
+                )
+                for _ in range(14)
+            ]
+
+            assert {response.status_code for response in responses[:10]} == {status}
+            assert read_remaining(responses[1])["address"] <= 81
+            assert "ratelimit-policy" in responses[1].headers
+            assert responses[-1].status_code == 429
+
     async def test_off_says_nothing(self, api: Api) -> None:
         """Switched off, there is nothing to say."""
         response = await api.send({"query": self.QUERY})
@@ -379,10 +521,81 @@ class TestRequests:
         assert not [name for name in response.headers if name.startswith("ratelimit")]
 
 
+async def status_without_body(server: ApiServer, *, address: str) -> bytes:
+    """Announce a body and send none of it; return the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\nX-Forwarded-For: %b\r\n\r\n" % address.encode()
+    )
+    try:
+        async with asyncio.timeout(5):
+            return (await reader.readline()).rstrip()
+    finally:
+        writer.close()
+
+
 def read_remaining(response: httpx.Response) -> dict[str, int]:
     """Return what each bucket has left, by its name."""
     found = re.finditer(r'"(?P<name>[a-z]+)";r=(?P<left>[0-9]+)', response.headers["ratelimit"])
     return {match["name"]: int(match["left"]) for match in found}
+
+
+class TestReports:
+    """What reports cost, by link and with a token."""
+
+    @pytest.fixture
+    def tight(self, start_server: StartServer, limits_url: str) -> ApiServer:
+        """A server on which a user's minute is two reports, and an address's five."""
+        return start_server(
+            redis_url=limits_url,
+            RATE_LIMITS="on",
+            TRUSTED_PROXIES="127.0.0.1",
+            USER_COST_PER_MINUTE="200",
+            ADDRESS_COST_PER_MINUTE="500",
+        )
+
+    async def test_by_user(
+        self, tight: ApiServer, door: Door, ada: Account, observer: Observer
+    ) -> None:
+        """Both ways count for the user, whose answers say what is left of both buckets."""
+        here, elsewhere = {"X-Forwarded-For": HERE}, {"X-Forwarded-For": ELSEWHERE}
+        link = await ada.api.request_report(ada.wallet_id)
+        by_link = link["report"]["url"].replace(ada.api.url, tight.url)
+        by_token = f"{tight.url}/wallets/{ada.wallet_id}/report.csv"
+        signed = {"Authorization": f"Bearer {ada.api.access_token}"}
+
+        first = await ada.api.client.get(by_token, headers=here | signed)
+        second = await ada.api.client.get(by_link, headers=here)
+        async with observer.nothing_changes():
+            refusals = [
+                await ada.api.client.get(by_link, headers=elsewhere),
+                await ada.api.client.get(by_token, headers=elsewhere | signed),
+            ]
+
+        assert [first.status_code, second.status_code] == [200, 200]
+        assert read_remaining(second)["user"] < 100
+        assert read_remaining(second)["address"] < 400
+        for refusal in refusals:
+            assert (refusal.status_code, error_code(refusal)) == (429, "RATE_LIMITED")
+            assert int(refusal.headers["retry-after"]) >= 1
+            assert "ratelimit-policy" in refusal.headers
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [("/wallets/x/report.csv", 401), ("/reports/statement.csv?token=x", 404)],
+    )
+    async def test_by_address(
+        self, path: str, status: int, tight: ApiServer, door: Door, http: httpx.AsyncClient
+    ) -> None:
+        """Who tries keys or links is stopped."""
+        headers = {"X-Forwarded-For": HERE, "Authorization": "Bearer wlt_x"}
+
+        responses = [await http.get(f"{tight.url}{path}", headers=headers) for _ in range(60)]
+
+        assert {response.status_code for response in responses[:5]} == {status}
+        assert responses[-1].status_code == 429
+        assert (await http.get(f"{tight.url}{path}")).status_code == status
 
 
 class TestWithoutRedis:

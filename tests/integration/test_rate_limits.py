@@ -1,7 +1,9 @@
 """RateLimiter: token buckets on a real Redis."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -9,6 +11,7 @@ import pytest_asyncio
 import redis.asyncio
 
 from tests.support.ledgers import captured_logs, nowhere
+from tests.support.waiting import until
 from wallet.core.errors import RateLimitedError
 from wallet.services import rate_limits
 from wallet.services.rate_limits import LEASE_SHARE, Bucket, RateLimiter, Subject, address_of
@@ -139,6 +142,20 @@ class TestTake:
         assert {event["log_level"] for event in events} == {"warning"}
         await client.aclose()
 
+    async def test_one_finds_out_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After a pause one request asks whether Redis is back; nobody else waits for that."""
+        client = connect(nowhere())
+        limiter, bucket = RateLimiter(client, enabled=True, away_s=0.1), new_bucket(capacity=100)
+        await limiter.take((bucket, "ada"))
+        over_s = time.monotonic() + 0.1
+        await until(lambda: time.monotonic() > over_s)
+
+        with captured_logs(rate_limits, monkeypatch) as events:
+            await asyncio.gather(*(limiter.take((bucket, "ada")) for _ in range(20)))
+
+        assert [event["event"] for event in events] == ["rate limits are local: redis is away"]
+        await client.aclose()
+
 
 async def spend_all(limiter: RateLimiter, *subjects: Subject, cost: int) -> int:
     """Spend until it is refused; return how often it was not."""
@@ -188,6 +205,45 @@ class TestSpend:
 
         assert await count_scripts(redis_client) - before == 5
 
+    async def test_who_shares_an_address_asks_no_more_often(
+        self, limiter: RateLimiter, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """One trip for both buckets; what others have left at the address is not asked for."""
+        user, address = new_bucket(capacity=1_000), new_bucket(capacity=10_000)
+        await limiter.spend((user, "dan"), (address, "there"), cost=1)  # Redis has the script now
+        before = await count_scripts(redis_client)
+        for _ in range(20):
+            for name in ("ada", "bob", "cleo"):
+                await limiter.spend((user, name), (address, "here"), cost=1)
+
+        assert await count_scripts(redis_client) - before == 3
+
+    async def test_many_at_one_address_have_all_of_it(self, limiter: RateLimiter) -> None:
+        """What one of them leases and does not use is there for the next one."""
+        user, address = new_bucket(capacity=3_000), new_bucket(capacity=12_000)
+
+        for number in range(400):
+            levels = await limiter.spend((user, f"{number}"), (address, "here"), cost=30)
+
+        assert levels[1].remaining == 0
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((user, "ada"), (address, "here"), cost=1)
+
+    async def test_what_is_not_used_is_not_lost(self, redis_client: redis.asyncio.Redis) -> None:
+        """A process that asks again, since what it knows is old, keeps what it has taken."""
+        limiter = RateLimiter(redis_client, enabled=True, lease_s=0)
+
+        assert await spend_all(limiter, (new_bucket(capacity=1_000), "ada"), cost=1) == 1_000
+
+    async def test_rest_makes_nobody_richer(self, redis_client: redis.asyncio.Redis) -> None:
+        """What a process has kept counts as being in the bucket, and that is full at some time."""
+        limiter = RateLimiter(redis_client, enabled=True, lease_s=0)
+        bucket = new_bucket(capacity=1_000, refill_s=DAY_S)
+        await limiter.spend((bucket, "ada"), cost=500)
+        await age(redis_client, bucket, seconds=DAY_S * 10_000)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 1_000
+
     async def test_never_more_than_there_is_in_many_processes(
         self, redis_client: redis.asyncio.Redis
     ) -> None:
@@ -209,6 +265,18 @@ class TestSpend:
 
         assert await spend_all(limiter, (large, "here"), cost=10) >= 94
 
+    @pytest.mark.parametrize("cost", [1, 10])
+    async def test_keeps_so_many_leases(self, cost: int, redis_client: redis.asyncio.Redis) -> None:
+        """Of what is granted and of what is refused, those of the last few who asked."""
+        limiter = RateLimiter(redis_client, enabled=True, leases_max=5)
+        bucket = new_bucket(capacity=10)
+        for number in range(20):
+            await RateLimiter(redis_client, enabled=True).spend((bucket, f"{number}"), cost=1)
+            with suppress(RateLimitedError):
+                await limiter.spend((bucket, f"{number}"), cost=cost)
+
+        assert limiter.leases_held == 5
+
     async def test_nothing_when_off(self, redis_client: redis.asyncio.Redis) -> None:
         """Switched off, it has nothing to say."""
         limiter = RateLimiter(redis_client, enabled=False)
@@ -222,6 +290,78 @@ class TestSpend:
 
         assert await spend_all(limiter, (new_bucket(capacity=1_000), "ada"), cost=10) == 100
         await client.aclose()
+
+
+class TestCheck:
+    """RateLimiter.check."""
+
+    async def test_of_who_was_refused(
+        self, limiter: RateLimiter, redis_client: redis.asyncio.Redis
+    ) -> None:
+        """Until there is what was lacking, nobody asks Redis again; others are not concerned."""
+        bucket = new_bucket(capacity=1_000, refill_s=60)
+        limiter.check((bucket, "ada"))
+        await limiter.spend((bucket, "ada"), cost=995)
+        limiter.check((bucket, "ada"))
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((bucket, "ada"), cost=10)
+        before = await count_scripts(redis_client)
+
+        with pytest.raises(RateLimitedError) as caught:
+            limiter.check((bucket, "bob"), (bucket, "ada"))
+
+        assert caught.value.retry_after_s >= 1
+        assert await count_scripts(redis_client) == before
+        limiter.check((bucket, "bob"))
+
+    async def test_of_who_asked_for_too_much(self, limiter: RateLimiter) -> None:
+        """A bucket that has something left is not empty for who asks for less."""
+        bucket = new_bucket(capacity=1_000)
+        await limiter.spend((bucket, "ada"), cost=900)
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((bucket, "ada"), cost=500)
+
+        limiter.check((bucket, "ada"))
+
+    async def test_of_the_other_bucket(self, limiter: RateLimiter) -> None:
+        """Of two buckets the one is empty that refused, and not the other."""
+        small, large = new_bucket(capacity=100), new_bucket(capacity=5_000)
+        await limiter.spend((small, "ada"), (large, "here"), cost=100)
+        with pytest.raises(RateLimitedError):
+            await limiter.spend((small, "ada"), (large, "here"), cost=1)
+
+        limiter.check((large, "here"))
+        with pytest.raises(RateLimitedError):
+            limiter.check((small, "ada"))
+
+
+class TestDrain:
+    """RateLimiter.drain."""
+
+    @pytest.mark.parametrize("cost", [1, 30, 500])
+    async def test_takes_what_it_says(self, cost: int, limiter: RateLimiter) -> None:
+        """As long as there is as much."""
+        bucket = new_bucket(capacity=1_000)
+        await limiter.drain((bucket, "ada"), cost=cost)
+        await limiter.drain((bucket, "ada"), cost=cost)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 1_000 - 2 * cost
+
+    async def test_refuses_nobody(self, limiter: RateLimiter) -> None:
+        """It takes the last token, and then none; the bucket owes nothing."""
+        bucket = new_bucket(capacity=100, refill_s=DAY_S)
+        for _ in range(5):
+            await limiter.drain((bucket, "ada"), cost=70)
+
+        assert await spend_all(limiter, (bucket, "ada"), cost=1) == 0
+
+    async def test_nothing_when_off(self, redis_client: redis.asyncio.Redis) -> None:
+        """Switched off, it leaves no trace."""
+        bucket, limiter = new_bucket(capacity=1), RateLimiter(redis_client, enabled=False)
+
+        await limiter.drain((bucket, "ada"), cost=1)
+
+        assert [key async for key in redis_client.scan_iter(f"*:{bucket.name}:*")] == []
 
 
 async def count_scripts(client: redis.asyncio.Redis) -> int:
@@ -240,8 +380,15 @@ class TestAddressOf:
             ("::ffff:203.0.113.7", "203.0.113.7"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+            ("203.0.113.7:5123", "203.0.113.7"),
+            ("[2001:db8:1:2:3:4:5:6]", "2001:db8:1:2::/64"),
+            ("[2001:db8:1:2:3:4:5:6]:5123", "2001:db8:1:2::/64"),
+            ("[::ffff:203.0.113.7]:5123", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6%eth0", "2001:db8:1:2::/64"),
             ("", ""),
+            ("[]", "[]"),
             ("nonsense", "nonsense"),
+            ("nonsense:5123", "nonsense:5123"),
         ],
     )
     def test_stands_for_a_customer(self, address: str, expected: str) -> None:

@@ -20,6 +20,7 @@ SECRET_KEY_LENGTH_MIN = 32
 _SECRET_KEY_DISTINCT_MIN = 10
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 _DATABASE_OPTIONS = frozenset({"host", "sslmode"})
+_EVERYBODY = frozenset({"*", "0.0.0.0/0", "::/0"})
 _DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"  # noqa: S105
 
 
@@ -217,6 +218,16 @@ class Settings(QueryLimits):
                     f"{name} is missing or weak: production needs at least "
                     f"{SECRET_KEY_LENGTH_MIN} random characters (try `openssl rand -base64 48`)"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_every_proxy_in_production(self) -> Self:
+        trusted = {each.strip() for each in self.trusted_proxies.split(",")}
+        if self.is_production and trusted & _EVERYBODY:
+            raise ValueError(
+                "TRUSTED_PROXIES lets every client choose its address, and so its rate limits: "
+                "production needs the addresses of the balancers"
+            )
         return self
 
     @cached_property

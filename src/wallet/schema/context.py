@@ -23,7 +23,7 @@ from wallet.services.actors import Actor, Visitor
 from wallet.services.api_keys import authenticate_api_key
 from wallet.services.document_store import DocumentStore
 from wallet.services.ledger import Ledger
-from wallet.services.rate_limits import RateLimiter
+from wallet.services.rate_limits import RateLimiter, Subject
 from wallet.services.sessions import authenticate
 from wallet.services.token_memory import TokenMemory
 
@@ -53,6 +53,8 @@ class Context:
         scheme: How it was sent, as the client, or a trusted proxy, says.
         actor: Who is signed in, once somebody asked for it.
         headers: What the answer's headers say beside what they always say.
+        counted_for: The buckets that pay for it: of its user, where that is known, and its address.
+        prepaid: What its address has paid for reading it.
     """
 
     services: Services
@@ -62,6 +64,8 @@ class Context:
     scheme: str = "http"
     actor: Actor | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    counted_for: tuple[Subject, ...] = ()
+    prepaid: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

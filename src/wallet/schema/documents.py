@@ -5,9 +5,9 @@ All that depends on a document alone is one look-up for every request after the
 first; what depends on the variables too is left to the execution.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from graphql import (
     DocumentNode,
@@ -92,8 +92,42 @@ class Document:
         return None
 
 
-DocumentReader = Callable[[str], Document]
-"""Reads the text of a document; what it was given before, it has ready."""
+class DocumentReader:
+    """Reads the text of a document; what it was given before, it has ready."""
+
+    def __init__(self, read: Callable[[str], Document], limits: QueryLimits) -> None:
+        self._read = read
+        self._limits = limits
+        self._known: OrderedDict[str, Document] = OrderedDict()
+
+    def knows(self, text: str) -> bool:
+        """
+        Tell whether *text* takes no reading.
+
+        Raises:
+            DocumentTooComplexError: It is too long to be looked up.
+        """
+        check_document_length(text, self._limits)
+        return text in self._known
+
+    def __call__(self, text: str) -> Document:
+        """
+        Return what is known of a document, valid or not.
+
+        Raises:
+            GraphQLSyntaxError: The text is none.
+            DocumentTooComplexError: It passes a limit.
+        """
+        # Before the cache, which would go through all of a text to look it up.
+        check_document_length(text, self._limits)
+        document = self._known.get(text)
+        if document is None:
+            document = self._known[text] = self._read(text)
+            while len(self._known) > _DOCUMENTS_CACHED_MAX:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(text)
+        return document
 
 
 def document_reader(
@@ -104,10 +138,7 @@ def document_reader(
     suggests: bool = True,
 ) -> DocumentReader:
     """
-    Return a function that reads the text of a document for *schema*.
-
-    It raises GraphQLSyntaxError when the text is none, and
-    DocumentTooComplexError when it passes one of *limits*.
+    Return what reads the text of a document for *schema*, and holds it to *limits*.
 
     Args:
         shows_schema: Whether a document may ask what the schema has.
@@ -116,19 +147,13 @@ def document_reader(
     rules = [*specified_rules, *([] if shows_schema else [NoSchemaIntrospectionCustomRule])]
 
     # 2.0 ms become 2 µs: validation is most of an uncached request. Documents are bounded
-    # in length, and in number here; what was refused is read again each time.
-    @lru_cache(maxsize=_DOCUMENTS_CACHED_MAX)
-    def read_once(text: str) -> Document:
+    # in length, and in number; what was refused is read again each time.
+    def read(text: str) -> Document:
         node = parse_within_limits(text, limits)
         errors = validate(schema, node, rules, max_errors=ERRORS_MAX, hide_suggestions=not suggests)
         return Document(errors, _plans_of(schema, node, is_valid=not errors))
 
-    def read(text: str) -> Document:
-        # Before the cache, which would go through all of a text to look it up.
-        check_document_length(text, limits)
-        return read_once(text)
-
-    return read
+    return DocumentReader(read, limits)
 
 
 def _plans_of(schema: GraphQLSchema, document: DocumentNode, *, is_valid: bool) -> tuple[Plan, ...]:

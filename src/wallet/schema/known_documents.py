@@ -6,11 +6,13 @@ again. Clients name one by ``extensions.persistedQuery.sha256Hash`` (Apollo),
 ``documentId`` (GraphQL over HTTP, graphql-codegen), ``doc_id`` or ``id`` (Relay).
 """
 
+import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from graphql import GraphQLError
 
@@ -23,16 +25,20 @@ _REMEMBERED_MAX = 512
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+Pay = Callable[[str], Awaitable[None]]
+"""Is called with the text of a document that is not known, before it is read; may refuse that."""
+
+
 class Documents(Protocol):
     """Finds the document of a request."""
 
-    async def find(self, request: GraphQLRequest) -> Document:
+    async def find(self, request: GraphQLRequest, pay: Pay) -> Document:
         """
         Return the document that a request sends or names.
 
         Raises:
             GraphQLError: It may not be run, or is not known.
-            RefusedError: There is none, or it is not the one that is named.
+            RefusedError: There is none, it is not the one that is named, or *pay* refuses it.
         """
         ...
 
@@ -56,41 +62,52 @@ class SentDocuments:
         self._read = read
         self._store = store
         self._remembered: OrderedDict[str, Document] = OrderedDict()
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def find(self, request: GraphQLRequest) -> Document:
+    async def find(self, request: GraphQLRequest, pay: Pay) -> Document:
         """Read what is sent; find what is named, and remember it by its name."""
         name = plain_id(request.document_id or "")
         # Other names than hashes are of a manifest, which is not here.
         if self._store is None or not _SHA256.fullmatch(name):
             if request.document is not None:
-                return self._read(request.document)
+                return await self._read_paid(request.document, pay)
             if self._store is None and name:
                 raise _not_supported()
             raise RefusedError("No GraphQL query found in the request")
         if request.document is not None:
-            return await self._keep(self._store, name, request.document)
-        return self._recall(name) or await self._fetch(self._store, name)
+            return await self._keep(self._store, name, request.document, pay)
+        return self._recall(name) or await self._fetch(self._store, name, pay)
 
-    async def _keep(self, store: DocumentStore, name: str, text: str) -> Document:
+    async def _keep(self, store: DocumentStore, name: str, text: str, pay: Pay) -> Document:
         if hashlib.sha256(text.encode()).hexdigest() != name:
             raise RefusedError("provided sha does not match query")
         document = self._recall(name)
         if document is None:
-            document = self._read(text)
+            document = await self._read_paid(text, pay)
             # What is not valid is not worth a place.
             if not document.errors:
                 await store.save(name, text)
                 self._remember(name, document)
         return document
 
-    async def _fetch(self, store: DocumentStore, name: str) -> Document:
+    async def _fetch(self, store: DocumentStore, name: str, pay: Pay) -> Document:
         text = await store.find(name)
         # Redis may be anybody's: what it has is checked like what a client sends.
         if text is None or hashlib.sha256(text.encode()).hexdigest() != name:
             raise _not_found()
-        document = self._read(text)
+        document = await self._read_paid(text, pay)
         self._remember(name, document)
         return document
+
+    async def _read_paid(self, text: str, pay: Pay) -> Document:
+        if self._read.knows(text):
+            return self._read(text)
+        # Who sends the same one meanwhile waits for it, and does not pay once more.
+        lock = self._reading.setdefault(text, asyncio.Lock())
+        async with lock:
+            if not self._read.knows(text):
+                await pay(text)
+            return self._read(text)
 
     def _recall(self, name: str) -> Document | None:
         document = self._remembered.get(name)
@@ -113,7 +130,11 @@ class TrustedDocuments:
         self._documents = documents
         self._by_text = {text: read(text) for text in texts}
 
-    async def find(self, request: GraphQLRequest) -> Document:
+    async def find(
+        self,
+        request: GraphQLRequest,
+        pay: Pay,  # noqa: ARG002
+    ) -> Document:
         """Return what is named, or what is sent to the letter as the manifest has it."""
         if request.document_id is not None:
             document = self._documents.get(plain_id(request.document_id))

@@ -6,6 +6,7 @@ answer: Strawberry's view, and Starlette's layers for it, took 0.5 ms a request.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -41,7 +42,7 @@ from wallet.schema.preflight import check_cost, check_pages
 from wallet.schema.responses import send_answer
 from wallet.schema.root import make_schema
 from wallet.schema.shown_errors import show_error
-from wallet.schema.throttle import REFUSED_COST, Throttle
+from wallet.schema.throttle import Throttle, ThrottledError
 from wallet.services.rate_limits import address_of
 
 _OPERATION_NAME_LENGTH_MAX = 100
@@ -90,12 +91,11 @@ class GraphQLView:
         media_type = negotiate(headers.get(b"accept"))
         context = self._context_of(scope, headers)
         try:
-            check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
-            if _wants_page(scope, headers):
-                await self._show_page(scope, receive, send)
+            # Of whom has nothing left, nothing is read.
+            self._throttle.check(context)
+            if await self._wants_page(scope, headers, context):
+                await graphiql_response(endpoint=self._path)(scope, receive, send)
                 return
-            if media_type is None:
-                raise RefusedError(_NOT_ACCEPTABLE, status=406)
             result = await self._run(scope, headers, receive, context)
             answer = _shape(_answer(result), result.extensions)
             status = 200
@@ -116,16 +116,34 @@ class GraphQLView:
             more_headers=context.headers,
         )
 
-    async def _show_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show GraphiQL, from our own assets."""
-        if not self._services.settings.serves_graphiql:
+    async def _wants_page(self, scope: Scope, headers: Headers, context: Context) -> bool:
+        """
+        Tell whether a person asks for GraphiQL, which has assets of our own only.
+
+        Raises:
+            RefusedError: Neither that nor a request can be answered; it is paid for.
+        """
+        try:
+            check_length(headers.get(b"content-length"), bytes_max=self._limits.body_bytes_max)
+            wants_page = _is_person(scope, headers)
+            if wants_page:
+                self._check_page()
+            elif negotiate(headers.get(b"accept")) is None:
+                raise RefusedError(_NOT_ACCEPTABLE, status=406)
+        except RefusedError:
+            await self._throttle.take_refusal(context)
+            raise
+        return wants_page
+
+    def _check_page(self) -> None:
+        settings = self._services.settings
+        if not settings.serves_graphiql:
             raise RefusedError(
                 "GraphiQL is off: only trusted documents run here."
-                if self._services.settings.trusted_documents
+                if settings.trusted_documents
                 else "Not Found",
                 status=404,
             )
-        await graphiql_response(endpoint=self._path)(scope, receive, send)
 
     async def _run(
         self, scope: Scope, headers: Headers, receive: Receive, context: Context
@@ -133,11 +151,11 @@ class GraphQLView:
         """Execute a request; what goes wrong while it runs is an error of its result."""
         try:
             request = await _read(scope, headers, receive, self._limits)
-            plan, variables, cost = await self._prepare(request, method=scope["method"])
-        except ClientDisconnect:
+            plan, variables, cost = await self._prepare(request, context, method=scope["method"])
+        except (ClientDisconnect, ThrottledError):
             raise
         except Exception as error:  # noqa: BLE001  (a bug is shown as one)
-            await self._throttle.take(context, cost=REFUSED_COST)
+            await self._throttle.take_refusal(context)
             raise _as_refusal(error) from None
         # To read a request costs something too.
         await self._throttle.take(context, cost=max(cost, 1))
@@ -148,15 +166,18 @@ class GraphQLView:
             raise _as_refusal(error) from None
         except Exception as error:  # noqa: BLE001  (shown as what it is, a bug, and logged)
             result = ExecutionResult(None, [_as_graphql(error)])
+        await self._throttle.settle(context, cost=max(cost, 1))
         result.extensions = self._say(cost)
         return result
 
     async def _prepare(
-        self, request: GraphQLRequest, *, method: str
+        self, request: GraphQLRequest, context: Context, *, method: str
     ) -> tuple[Plan, VariableValues, int]:
         """Find out what is to run, and what it costs; nothing of it has run."""
         check_variables(request.variables, self._limits, bytes_sent=request.bytes_sent)
-        document = await self._documents.find(request)
+        document = await self._documents.find(
+            request, partial(self._throttle.take_reading, context)
+        )
         plan = _choose(document, request.operation_name)
         if plan.is_mutation and method == "GET":
             # Which a page elsewhere can send, without asking first.
@@ -220,8 +241,8 @@ def _as_graphql(error: Exception) -> GraphQLError:
     return GraphQLError(str(error), original_error=error)
 
 
-def _wants_page(scope: Scope, headers: Headers) -> bool:
-    """Tell whether a person asks, with a browser, and not a program with a query."""
+def _is_person(scope: Scope, headers: Headers) -> bool:
+    """Tell whether somebody asks with a browser, and not a program with a query."""
     if scope["method"] != "GET":
         return False
     accept = headers.get(b"accept", b"")

@@ -252,6 +252,23 @@ class TestLoadSettings:
         (line,) = str(error).splitlines()
         assert line.startswith("OTHER_SECRET_KEYS is missing or weak")
 
+    @pytest.mark.parametrize("proxies", ["*", "10.0.0.1, *", "::/0", "0.0.0.0/0"])
+    def test_production_does_not_trust_everybody(
+        self, monkeypatch: pytest.MonkeyPatch, proxies: str
+    ) -> None:
+        """Where all are proxies, every client says where it comes from: one sentence."""
+        error = refusal(
+            monkeypatch, ENVIRONMENT="production", SECRET_KEY=STRONG, TRUSTED_PROXIES=proxies
+        )
+
+        (line,) = str(error).splitlines()
+        assert line.startswith("TRUSTED_PROXIES lets every client choose")
+        monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1")
+        assert load_settings().trusted_proxies == "10.0.0.0/8,127.0.0.1"
+        monkeypatch.setenv("ENVIRONMENT", "development")
+        monkeypatch.setenv("TRUSTED_PROXIES", proxies)
+        assert load_settings().trusted_proxies == proxies
+
     def test_other_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Several keys verify; SECRET_KEY alone signs."""
         monkeypatch.setenv("SECRET_KEY", "first")

@@ -1,4 +1,4 @@
-"""Slots: how many reports one process makes at once, and how many of them for one person."""
+"""Slots: how many reports one process makes at once, and how many for one person or address."""
 
 import asyncio
 from collections import Counter
@@ -13,6 +13,9 @@ REPORTS_MAX = 8
 
 REPORTS_PER_USER_MAX = 2
 
+REPORTS_PER_ADDRESS_MAX = 4
+"""Whoever has many accounts, and reads slowly, leaves as many for others."""
+
 WAIT_S = 5.0
 
 
@@ -24,36 +27,50 @@ class Slots:
         *,
         at_once: int = REPORTS_MAX,
         per_user: int = REPORTS_PER_USER_MAX,
+        per_address: int = REPORTS_PER_ADDRESS_MAX,
         wait_s: float = WAIT_S,
     ) -> None:
         self._at_once = at_once
         self._per_user = per_user
+        self._per_address = per_address
         self._wait_s = wait_s
-        self._taken: Counter[UUID] = Counter()
+        self._users: Counter[UUID] = Counter()
+        self._addresses: Counter[str] = Counter()
         self._freed = asyncio.Event()
 
     @asynccontextmanager
-    async def taken(self, user_id: UUID) -> AsyncIterator[None]:
+    async def taken(self, user_id: UUID, address: str) -> AsyncIterator[None]:
         """
         Take a slot for the body.
+
+        Args:
+            address: Whom the request comes from; see ``address_of``.
 
         Raises:
             BusyError: There was none for the whole wait.
         """
         try:
             async with asyncio.timeout(self._wait_s):
-                while not self._is_free(user_id):
+                while not self._is_free(user_id, address):
                     self._freed.clear()
                     await self._freed.wait()
         except TimeoutError:
             raise BusyError from None
-        self._taken[user_id] += 1
+        self._users[user_id] += 1
+        self._addresses[address] += 1
         try:
             yield
         finally:
-            self._taken[user_id] -= 1
-            self._taken += Counter()  # forgets those who have none
+            self._users[user_id] -= 1
+            self._addresses[address] -= 1
+            # Forgets those who have none.
+            self._users += Counter()
+            self._addresses += Counter()
             self._freed.set()
 
-    def _is_free(self, user_id: UUID) -> bool:
-        return self._taken.total() < self._at_once and self._taken[user_id] < self._per_user
+    def _is_free(self, user_id: UUID, address: str) -> bool:
+        return (
+            self._users.total() < self._at_once
+            and self._users[user_id] < self._per_user
+            and self._addresses[address] < self._per_address
+        )
