@@ -1,4 +1,4 @@
-"""Accounts: signing up, logging in, and who is an operator."""
+"""Accounts: signing up, passwords, and who is an operator."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,14 +6,13 @@ from uuid import UUID
 import email_validator
 from tortoise.exceptions import IntegrityError
 
-from wallet.core.devices import find_device, new_device_token
+from wallet.core.devices import new_device_token
 from wallet.core.errors import (
     EmailTakenError,
     ForbiddenError,
     InvalidCredentialsError,
     InvalidInputError,
     NotFoundError,
-    SecondFactorRequiredError,
 )
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
@@ -27,15 +26,10 @@ from wallet.core.passwords import (
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, User
 from wallet.models.account import Role
-from wallet.services import second_factors
 from wallet.services.actors import Actor, Visitor
 from wallet.services.database import Connection, fetch, is_taken, run_transaction
 from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
-    CODE,
-    LOGIN_BY_ACCOUNT,
-    LOGIN_BY_ADDRESS,
-    LOGIN_BY_DEVICE,
     PASSWORD_BY_SESSION,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
@@ -47,8 +41,6 @@ from wallet.services.wallets import open_in_transaction
 
 _EMAIL_LENGTH_MAX = 254
 _WRONG_PASSWORD = "The password is wrong."  # noqa: S105
-
-_LOCK_UNCHANGED = "SELECT id FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE"
 
 _REPLACE_HASH = """
 UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id
@@ -65,15 +57,6 @@ class SignedUp:
 
     user: User
     wallet: WalletRecord
-    session: IssuedSession
-    device_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """A user, its new session, and the token of the device that it is on."""
-
-    user: User
     session: IssuedSession
     device_token: str
 
@@ -138,65 +121,6 @@ async def signup(
     return signed_up
 
 
-async def login(
-    limiter: RateLimiter,
-    settings: Settings,
-    *,
-    email: str,
-    password: str,
-    visitor: Visitor,
-    code: str | None = None,
-) -> LoggedIn:
-    """
-    Check a password, and a code where the account asks for one, and open a session.
-
-    It takes the same time whether the account exists or not. A device that has
-    signed in before is counted by itself: others' guesses do not keep it out.
-
-    Raises:
-        RateLimitedError: Too many logins from this address or for this account,
-            or with this device's token.
-        InvalidCredentialsError: The address is unknown, the password or the code is wrong.
-        SecondFactorRequiredError: The password is right, and a code is missing.
-    """
-    normalised = normalise_email(email)
-    account = normalised or email.encode("utf-8", "replace").decode()
-    device_id = find_device(visitor.device_token, account, keys=settings.keys)
-    if device_id is not None:
-        await limiter.take((LOGIN_BY_DEVICE, device_id))
-    else:
-        await limiter.take((LOGIN_BY_ADDRESS, visitor.address), (LOGIN_BY_ACCOUNT, account))
-    user = await User.get_or_none(email=normalised) if normalised else None
-    password_hash = user.password_hash if user else None
-    if not await verify_password(_candidate(password), password_hash) or user is None:
-        log.info("login refused")
-        raise InvalidCredentialsError
-    user_id = user.id
-    asks_for_code = await second_factors.is_enabled(user_id)
-    if asks_for_code and code is None:
-        raise SecondFactorRequiredError
-    if asks_for_code:
-        await limiter.take((CODE, device_id or str(user_id)))
-
-    async def log_in(connection: Connection) -> IssuedSession:
-        # A password that was changed meanwhile has ended all sessions but one.
-        if not await connection.execute_query_dict(_LOCK_UNCHANGED, [user_id, password_hash]):
-            raise InvalidCredentialsError
-        if not asks_for_code and await second_factors.is_enabled(user_id):
-            raise SecondFactorRequiredError
-        if asks_for_code and not await second_factors.use_code(
-            connection, user_id, code or "", keys=settings.keys
-        ):
-            raise second_factors.wrong_code()
-        return await open_session(
-            connection, user_id, keys=settings.keys, user_agent=visitor.user_agent
-        )
-
-    session = await run_transaction(log_in)
-    log.info("login", user=str(user.id))
-    return LoggedIn(user, session, new_device_token(user.email, keys=settings.keys))
-
-
 async def change_password(
     limiter: RateLimiter,
     *,
@@ -244,7 +168,7 @@ async def confirm_password(limiter: RateLimiter, actor: Actor, password: str) ->
     """
     await limiter.take((PASSWORD_BY_SESSION, str(actor.family_id)))
     user = await User.get(id=actor.user_id)
-    if not await verify_password(_candidate(password), user.password_hash):
+    if not await verify_password(password, user.password_hash):
         log.info("password refused")
         raise InvalidCredentialsError(_WRONG_PASSWORD)
     return user.password_hash
@@ -289,11 +213,6 @@ def _check_password(password: str, *, field: str) -> None:
     check_text(
         password, field=(field,), length_min=PASSWORD_LENGTH_MIN, length_max=PASSWORD_LENGTH_MAX
     )
-
-
-def _candidate(password: str) -> str:
-    """Return a password to verify; what no signup would take is not worth hashing a megabyte."""
-    return password if len(password) <= PASSWORD_LENGTH_MAX else ""
 
 
 def _check_email(email: str) -> str:
