@@ -201,7 +201,7 @@ class TestMigrate:
         await databases.drop(url)
 
         assert [(command.exit_code, command.errors) for command in finished] == [(0, "")] * 2
-        assert sorted(command.output.count("applied ") for command in finished) == [0, 7]
+        assert sorted(command.output.count("applied ") for command in finished) == [0, 8]
         assert {row["name"] for row in constraints} > set(CONSTRAINTS["entries"])
 
     async def test_again(self, migrated: Observer) -> None:

@@ -1,12 +1,13 @@
 """Accounts: signing up, passwords, and who is an operator."""
 
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
 import email_validator
 from tortoise.exceptions import IntegrityError
 
-from wallet.core.devices import new_device_token
+from wallet.core.devices import Lock, new_device_id, write_device_token
 from wallet.core.errors import (
     EmailTakenError,
     ForbiddenError,
@@ -43,7 +44,9 @@ _EMAIL_LENGTH_MAX = 254
 _WRONG_PASSWORD = "The password is wrong."  # noqa: S105
 
 _REPLACE_HASH = """
-UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id
+UPDATE users SET password_hash = $3, credentials_changed_at = now()
+ WHERE id = $1 AND password_hash = $2
+RETURNING id
 """
 
 _OPERATOR = "SELECT id AS user_id, email, role, created_at FROM users WHERE email = $1"
@@ -104,6 +107,9 @@ async def signup(
     check_currency(currency, field=("currency",))
     await limiter.take((SIGNUP_BY_ADDRESS, visitor.address), (SIGNUP_BY_ACCOUNT, normalised))
     password_hash = await hash_password(password)
+    device_token = write_device_token(
+        new_device_id(), Lock(normalised, None), keys=settings.keys, now_s=int(time.time())
+    )
 
     async def sign_up(connection: Connection) -> SignedUp:
         user = await _create_user(connection, normalised, password_hash)
@@ -113,7 +119,7 @@ async def signup(
         session = await open_session(
             connection, user.id, keys=settings.keys, user_agent=visitor.user_agent
         )
-        return SignedUp(user, wallet, session, new_device_token(user.email, keys=settings.keys))
+        return SignedUp(user, wallet, session, device_token)
 
     signed_up = await run_transaction(sign_up)
     log.info("signup", user=str(signed_up.user.id), currency=currency)
@@ -132,7 +138,8 @@ async def change_password(
     """
     Replace the actor's password, and end all its sessions but this one; return how many ended.
 
-    Atomic: the new password counts, and the others have ended, or nothing has changed.
+    Atomic: the new password counts, and the others and all device tokens have ended,
+    or nothing has changed.
 
     Raises:
         InvalidInputError: The new password breaks a rule.
