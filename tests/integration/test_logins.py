@@ -1,5 +1,6 @@
-"""Logins: on which device they are, and how many codes may be tried."""
+"""Logins: on which device they are, how many codes may be tried, and how many wait."""
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -9,9 +10,11 @@ import pytest
 import pytest_asyncio
 import redis.asyncio
 
+from tests.support.observer import Observer
 from tests.support.servers import KEYS
 from wallet.core.errors import RateLimitedError
 from wallet.core.ids import new_id
+from wallet.core.passwords import QUEUE_MAX, verify_password
 from wallet.core.settings import Settings
 from wallet.core.totp import code_at
 from wallet.services.accounts import SignedUp, change_password, signup
@@ -19,7 +22,13 @@ from wallet.services.actors import Actor, Visitor
 from wallet.services.database import fetch
 from wallet.services.ledger import Ledger
 from wallet.services.logins import login
-from wallet.services.rate_limits import CODE, CODE_BY_ACCOUNT, RateLimiter
+from wallet.services.rate_limits import (
+    CODE,
+    CODE_BY_ACCOUNT,
+    LOGIN_BY_ACCOUNT,
+    LOGIN_BY_ADDRESS,
+    RateLimiter,
+)
 from wallet.services.second_factors import (
     confirm_totp,
     disable_totp,
@@ -178,3 +187,41 @@ class TestLimitCodes:
             except RateLimitedError:
                 return tried
         raise AssertionError
+
+
+class TestQueue:
+    """Logins while too many passwords wait to be hashed."""
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["account", "nobody"])
+    async def test_is_told_before_anything_is_done(
+        self,
+        owner: Owner,
+        settings: Settings,
+        redis_client: redis.asyncio.Redis,
+        observer: Observer,
+        *,
+        is_there: bool,
+    ) -> None:
+        """With and without an account the same, and it costs no token of any bucket."""
+        limiter, address = RateLimiter(redis_client, enabled=True), uuid4().hex
+        email = owner.actor.email if is_there else f"{uuid4().hex}@example.com"
+        waiting = [asyncio.create_task(verify_password("guess", None)) for _ in range(QUEUE_MAX)]
+        await asyncio.sleep(0)
+
+        async with observer.nothing_changes():
+            with pytest.raises(RateLimitedError) as caught:
+                await login(
+                    limiter,
+                    settings,
+                    email=email,
+                    password=PASSWORD,
+                    visitor=Visitor(address=address),
+                )
+
+        assert (caught.value.retryable, caught.value.retry_after_s) == (True, 2)
+        for bucket, subject in ((LOGIN_BY_ADDRESS, address), (LOGIN_BY_ACCOUNT, email)):
+            (level,) = await limiter.spend((bucket, subject), cost=1)
+            assert level.remaining == bucket.capacity - 1
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -21,6 +21,7 @@ from wallet.core.logging import get_logger
 from wallet.core.passwords import (
     PASSWORD_LENGTH_MAX,
     PASSWORD_LENGTH_MIN,
+    check_queue,
     hash_password,
     verify_password,
 )
@@ -99,12 +100,14 @@ async def signup(
 
     Raises:
         InvalidInputError: The address, the password or the currency breaks a rule.
-        RateLimitedError: Too many signups from this address or for this account.
+        RateLimitedError: Too many signups from this address or for this account, or
+            too many passwords wait to be hashed.
         EmailTakenError: The account exists.
     """
     normalised = _check_email(email)
     _check_password(password, field="password")
     check_currency(currency, field=("currency",))
+    check_queue()
     await limiter.take((SIGNUP_BY_ADDRESS, visitor.address), (SIGNUP_BY_ACCOUNT, normalised))
     password_hash = await hash_password(password)
     device_token = write_device_token(
@@ -143,7 +146,8 @@ async def change_password(
 
     Raises:
         InvalidInputError: The new password breaks a rule.
-        RateLimitedError: Too many passwords were tried in this session.
+        RateLimitedError: Too many passwords were tried in this session, or too many
+            wait to be hashed.
         InvalidCredentialsError: The current password is wrong.
     """
     _check_password(new_password, field="new_password")
@@ -170,9 +174,11 @@ async def confirm_password(limiter: RateLimiter, actor: Actor, password: str) ->
     Limited per session, so that a stolen one does not keep its owner's others out.
 
     Raises:
-        RateLimitedError: Too many passwords were tried in this session.
+        RateLimitedError: Too many passwords were tried in this session, or too many
+            wait to be hashed.
         InvalidCredentialsError: The password is wrong.
     """
+    check_queue()
     await limiter.take((PASSWORD_BY_SESSION, str(actor.family_id)))
     user = await User.get(id=actor.user_id)
     if not await verify_password(password, user.password_hash):

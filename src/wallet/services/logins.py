@@ -31,7 +31,7 @@ from wallet.core.devices import Lock, find_device, new_device_id, write_device_t
 from wallet.core.errors import InvalidCredentialsError, SecondFactorRequiredError
 from wallet.core.keys import Keys
 from wallet.core.logging import get_logger
-from wallet.core.passwords import verify_password
+from wallet.core.passwords import check_queue, verify_password
 from wallet.core.settings import Settings
 from wallet.models import User
 from wallet.services import second_factors
@@ -83,10 +83,12 @@ async def login(
 
     Raises:
         RateLimitedError: Too many logins from this address, for this account, or
-            with its devices' tokens; or too many codes for it.
+            with its devices' tokens; or too many codes for it. Or too many passwords
+            wait to be hashed.
         InvalidCredentialsError: The address is unknown, the password or the code is wrong.
         SecondFactorRequiredError: The password is right, and a code is missing.
     """
+    check_queue()
     normalised = normalise_email(email)
     user = await User.get_or_none(email=normalised) if normalised else None
     device_id = _find_device(user, visitor, keys=settings.keys)
