@@ -150,6 +150,7 @@ INDEXES = {
         "INDEX ON sessions (user_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
     ),
     "sessions_ended": "INDEX ON sessions (ended_at) WHERE (ended_at IS NOT NULL)",
+    "sessions_expire": "INDEX ON sessions (expires_at)",
     "api_keys_of_user": "INDEX ON api_keys (user_id, id) WHERE (revoked_at IS NULL)",
     "users_operators": "INDEX ON users (id) WHERE ((role)::text = 'OPERATOR'::text)",
     "operations_open_holds_of": (
