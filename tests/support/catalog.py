@@ -177,6 +177,16 @@ INDEXES = {
 }
 
 TRIGGERS = {
-    "entries_append_only": "BEFORE DELETE OR UPDATE ON entries FOR EACH ROW",
-    "entries_no_truncate": "BEFORE TRUNCATE ON entries FOR EACH STATEMENT",
+    "entries_append_only": (
+        "BEFORE DELETE OR UPDATE ON entries FOR EACH ROW"
+        " EXECUTE FUNCTION refuse_change_of_entries()"
+    ),
+    "entries_no_truncate": (
+        "BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_entries()"
+    ),
+    "users_keys_end_with_role": (
+        "AFTER UPDATE OF role ON users FOR EACH ROW"
+        " WHEN ((((old.role)::text = 'OPERATOR'::text) AND ((new.role)::text <> 'OPERATOR'::text)))"
+        " EXECUTE FUNCTION end_api_keys_with_role()"
+    ),
 }

@@ -122,7 +122,7 @@ WEIGHTS: Mapping[tuple[str, str], Weight] = {
     ("Mutation", "startTotp"): _PASSWORD,
     ("Mutation", "confirmTotp"): _CHANGE,
     ("Mutation", "disableTotp"): _PASSWORD,
-    ("Mutation", "createApiKey"): _CHANGE,
+    ("Mutation", "createApiKey"): _PASSWORD,
     ("Mutation", "revokeApiKey"): _CHANGE,
     ("Mutation", "openWallet"): _CHANGE,
     ("Mutation", "closeWallet"): _CHANGE,
