@@ -13,6 +13,7 @@ from tests.e2e.conftest import StartServer
 from tests.support.api import (
     API_KEYS,
     CREATE_API_KEY,
+    PASSWORD,
     REVERSE,
     REVOKE_API_KEY,
     TOPUP,
@@ -35,13 +36,14 @@ CREATE = ("create", "--as", "{user}", "--name", "x")
 @pytest_asyncio.fixture
 async def operator(guests: Guests) -> Account:
     """Somebody who runs services."""
-    return await guests.create(role="OPERATOR", balance="50.00")
+    return await guests.create(role="OPERATOR", balance="50.00", password=PASSWORD)
 
 
 async def create_key(operator: Account, *scopes: str, **more: Any) -> Any:
     """Make a key; return the payload."""
     answer = await operator.api.run(
-        CREATE_API_KEY, input={"name": "payments", "scopes": list(scopes), **more}
+        CREATE_API_KEY,
+        input={"name": "payments", "scopes": list(scopes), "password": PASSWORD, **more},
     )
     assert answer["__typename"] == "CreateApiKeyPayload", answer
     return answer
@@ -104,7 +106,7 @@ class TestCreateApiKey:
         self, change: dict[str, Any], field: str, operator: Account, observer: Observer
     ) -> None:
         """What breaks a rule is refused by its field."""
-        input_ = {"name": "payments", "scopes": ["READ"], **change}
+        input_ = {"name": "payments", "scopes": ["READ"], "password": PASSWORD, **change}
         async with observer.nothing_changes():
             answer = await operator.api.send(
                 {"query": CREATE_API_KEY, "variables": {"input": input_}}
@@ -122,6 +124,19 @@ class TestCreateApiKey:
         assert found["expiresAt"][:19] == until[:19]
         assert found["expiresAt"].endswith("+00:00")
 
+    @pytest.mark.parametrize("password", [{}, {"password": None}, {"password": "guess"}], ids=str)
+    async def test_wants_the_password(
+        self, password: dict[str, Any], operator: Account, observer: Observer
+    ) -> None:
+        """A session alone makes no key: a key would outlive it."""
+        input_ = {"name": "payments", "scopes": ["READ"], **password}
+        async with observer.nothing_changes():
+            answer = await operator.api.send(
+                {"query": CREATE_API_KEY, "variables": {"input": input_}}
+            )
+
+        assert refused(answer) == ("InvalidCredentials", None)
+
     async def test_has_a_bound(self, operator: Account, observer: Observer) -> None:
         """50 keys an operator, however many ask at once."""
         await observer.fetch(
@@ -130,7 +145,7 @@ class TestCreateApiKey:
             " 'READ', now() FROM generate_series(1, 48)",
             find_id("User", operator.user_id),
         )
-        input_ = {"name": "payments", "scopes": ["READ"]}
+        input_ = {"name": "payments", "scopes": ["READ"], "password": PASSWORD}
 
         answers = await asyncio.gather(
             *(operator.api.run(CREATE_API_KEY, input=input_) for _ in range(5))
@@ -219,12 +234,17 @@ class TestEnd:
     async def test_owner_is_no_operator_any_more(
         self, operator: Account, api: Api, observer: Observer
     ) -> None:
-        """A key is no better than whom it speaks for."""
+        """A key is no better than whom it speaks for, and does not come back with the role."""
         made = await create_key(operator, "READ")
+        role = "UPDATE users SET role = $2 WHERE email = $1"
 
-        await observer.fetch("UPDATE users SET role = 'USER' WHERE email = $1", operator.email)
+        await observer.fetch(role, operator.email, "USER")
 
         assert not await is_taken(api, made["secret"])
+        await observer.fetch(role, operator.email, "OPERATOR")
+        assert not await is_taken(api, made["secret"])
+        assert (await operator.api.run(API_KEYS))["apiKeys"] == []
+        assert await is_taken(api, (await create_key(operator, "READ"))["secret"])
 
     @pytest.mark.parametrize(
         "change",

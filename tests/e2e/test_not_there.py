@@ -15,6 +15,7 @@ from tests.support.api import (
     CREATE_API_KEY,
     END_SESSION,
     OPERATION,
+    PASSWORD,
     REVERSE,
     REVOKE_API_KEY,
     SESSIONS,
@@ -51,10 +52,13 @@ class Things:
     @classmethod
     async def of_somebody(cls, guests: Guests) -> "Things":
         """Make an account that has one of each."""
-        owner, payer = await guests.create(role="OPERATOR"), await guests.create(balance="9.00")
+        owner = await guests.create(role="OPERATOR", password=PASSWORD)
+        payer = await guests.create(balance="9.00")
         received = await payer.api.transfer(payer.wallet_id, owner.wallet_id, "1.00")
         held_for = await payer.api.hold(payer.wallet_id, owner.wallet_id, "1.00")
-        key = await owner.api.run(CREATE_API_KEY, input={"name": "key", "scopes": ["READ"]})
+        key = await owner.api.run(
+            CREATE_API_KEY, input={"name": "key", "scopes": ["READ"], "password": PASSWORD}
+        )
         (session,) = (await owner.api.run(SESSIONS))["sessions"]
         return cls(
             user=owner.user_id,

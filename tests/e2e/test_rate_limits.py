@@ -24,8 +24,10 @@ from wallet.development import RedisServer
 from wallet.development.ports import find_free_port
 from wallet.schema.reading import COST_PER_TOKEN
 from wallet.services.rate_limits import (
+    DEVICES_BY_ADDRESS,
     LOGIN_BY_ACCOUNT,
     LOGIN_BY_ADDRESS,
+    LOGIN_BY_ALL_DEVICES,
     LOGIN_BY_DEVICE,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
@@ -213,6 +215,80 @@ class TestDevices:
 
         assert_limited(refusal, LOGIN_BY_DEVICE)
         assert kind_of(await door.login(email, address=ELSEWHERE)) == "LoginPayload"
+
+    async def test_stays_the_same_device(self, door: Door) -> None:
+        """However often it signs in, it is one device, and is counted as one."""
+        email = f"{uuid4().hex}@example.com"
+        first = await self.token_of(door, email, address=HERE)
+
+        answer = await self.login(door, email, token=first)
+
+        again = str(answer.json()["data"]["login"]["deviceToken"])
+        assert again.partition(".")[0] == first.partition(".")[0]
+        # The login has taken one as well.
+        await door.empty(LOGIN_BY_DEVICE, again.partition(".")[0], but=1)
+        assert_limited(await self.login(door, email, token=first), LOGIN_BY_DEVICE)
+
+    async def test_all_devices_are_limited(self, door: Door, observer: Observer) -> None:
+        """Whoever has many of one account's guesses no quicker than with a few."""
+        email = f"{uuid4().hex}@example.com"
+        token = await self.token_of(door, email, address=HERE)
+        await door.empty(LOGIN_BY_ALL_DEVICES, email, but=0)
+
+        async with observer.nothing_changes():
+            refusal = await self.login(door, email, token=token)
+
+        assert_limited(refusal, LOGIN_BY_ALL_DEVICES)
+        assert kind_of(await door.login(email, address=ELSEWHERE)) == "LoginPayload"
+
+    async def test_one_device_leaves_the_others_enough(self, door: Door) -> None:
+        """What its own bucket refuses it takes from nobody else's."""
+        email = f"{uuid4().hex}@example.com"
+        tokens = [
+            await self.token_of(door, email, address=HERE),
+            (await door.login(email, address=HERE)).json()["data"]["login"]["deviceToken"],
+        ]
+        for _ in range(LOGIN_BY_ALL_DEVICES.capacity):
+            await self.login(door, email, token=tokens[0], password="guess")
+
+        refusal, other = [await self.login(door, email, token=token) for token in tokens]
+
+        assert_limited(refusal, LOGIN_BY_DEVICE)
+        assert kind_of(other) == "LoginPayload"
+
+    async def test_of_many_accounts(self, door: Door, observer: Observer) -> None:
+        """Whoever has tokens of many accounts is stopped at their address."""
+        email = f"{uuid4().hex}@example.com"
+        token = await self.token_of(door, email, address=HERE)
+        await door.empty(DEVICES_BY_ADDRESS, HERE, but=0)
+        # It refills meanwhile.
+        with pytest.raises(RateLimitedError):
+            await door.empty(DEVICES_BY_ADDRESS, HERE, but=0)
+
+        async with observer.nothing_changes():
+            refusal = await self.login(door, email, token=token)
+
+        assert_limited(refusal, DEVICES_BY_ADDRESS)
+        elsewhere = await self.login(door, email, token=token, address=ELSEWHERE)
+        assert kind_of(elsewhere) == "LoginPayload"
+
+    async def test_strangers_at_the_same_address(self, door: Door) -> None:
+        """Who guesses beside the owner, on one network, does not keep the owner out."""
+        email = f"{uuid4().hex}@example.com"
+        token = await self.token_of(door, email, address=HERE)
+        for bucket, subject in ((LOGIN_BY_ADDRESS, HERE), (LOGIN_BY_ACCOUNT, email)):
+            await door.empty(bucket, subject, but=0)
+
+        assert kind_of(await self.login(door, email, token=token)) == "LoginPayload"
+
+    @staticmethod
+    async def login(
+        door: Door, email: str, *, token: str, address: str = HERE, password: str = PASSWORD
+    ) -> httpx.Response:
+        """Log in on a device."""
+        return await door.send(
+            LOGIN, address=address, email=email, password=password, deviceToken=token
+        )
 
     async def test_of_another_account(self, door: Door, ada: Account) -> None:
         """A token is good for the account that it was given for, and junk for none."""

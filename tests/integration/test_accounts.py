@@ -8,17 +8,11 @@ from tests.support.factories import Factory
 from tests.support.observer import Observer
 from wallet.core.errors import EmailTakenError, InvalidCredentialsError, InvalidInputError
 from wallet.core.settings import Settings
-from wallet.services.accounts import (
-    LoggedIn,
-    SignedUp,
-    grant_operator,
-    login,
-    normalise_email,
-    signup,
-)
+from wallet.services.accounts import SignedUp, grant_operator, normalise_email, signup
 from wallet.services.actors import Visitor
 from wallet.services.database import fetch
 from wallet.services.ledger import Ledger
+from wallet.services.logins import LoggedIn, login
 from wallet.services.rate_limits import RateLimiter
 from wallet.services.sessions import authenticate
 
@@ -114,7 +108,7 @@ class TestSignup:
 
 
 class TestLogin:
-    """accounts.login."""
+    """logins.login."""
 
     async def test_opens_a_session(self, desk: Desk, settings: Settings) -> None:
         """The right password, with the address in any case, signs in."""

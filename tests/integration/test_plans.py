@@ -11,11 +11,19 @@ import pytest_asyncio
 
 from tests.support.ballast import fill, row_id
 from tests.support.servers import Databases
-from wallet.services import schedules, statements, worker
+from wallet.services import schedules, sessions, statements, worker
 from wallet.services.ledger import journal
 from wallet.services.wallets import _SELECT as _SELECT_WALLET
 
 WALLETS, OPERATIONS, PENDING = 2_000, 40_000, 4_000
+
+_SESSIONS = """
+INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at, used_at)
+SELECT gen_random_uuid(), gen_random_uuid(), users.id, sha256(gen_random_uuid()::text::bytea),
+       day - interval '30 days', day, CASE WHEN extract(day FROM day) > 1 THEN day END
+  FROM generate_series(now() - interval '3 years', now() + interval '20 days', '1 day') AS day,
+       (SELECT id FROM users LIMIT 30) AS users
+"""
 
 modes = pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 
@@ -72,10 +80,14 @@ class _UndoneError(Exception):
     """Raised to undo what was explained."""
 
 
+def read_whole(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the tables that are read from end to end."""
+    return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+
+
 def scanned(nodes: list[dict[str, Any]]) -> set[str]:
     """Return the tables that are read from end to end, though they are large for what is asked."""
-    tables = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
-    return tables & {"operations", "entries", "quotes", "wallets"}
+    return read_whole(nodes) & {"operations", "entries", "quotes", "wallets"}
 
 
 def touched(nodes: list[dict[str, Any]]) -> int:
@@ -208,6 +220,40 @@ class TestWorker:
 
         assert indexes(nodes) == {"operations_scheduled"}
         assert max(node.get("Rows Removed by Filter", 0) for node in nodes) == 0
+
+
+class TestSessions:
+    """How sessions are found that are over, and those that a user has."""
+
+    @pytest.fixture
+    async def crowded(self, filled: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
+        """The same database with sessions for every day of the last years."""
+        transaction = filled.transaction()
+        await transaction.start()
+        await filled.execute(_SESSIONS)
+        await filled.execute("ANALYZE sessions")
+        yield filled
+        await transaction.rollback()
+
+    @modes
+    async def test_long_over(self, crowded: asyncpg.Connection, mode: str) -> None:
+        """By their index, and no more of them than are deleted."""
+        nodes = await explain(
+            crowded, sessions._FORGET, "'30 days'", str(worker.DUE_MAX), mode=mode
+        )
+
+        assert "sessions_expire" in indexes(nodes)
+        assert "sessions" not in read_whole(nodes)
+
+    @modes
+    async def test_of_a_user(self, crowded: asyncpg.Connection, mode: str) -> None:
+        """A login looks at the user's living ones alone."""
+        user_id = await crowded.fetchval("SELECT user_id FROM sessions LIMIT 1")
+
+        nodes = await explain(crowded, sessions._END_OLDEST, f"'{user_id}'", "99", mode=mode)
+
+        assert "sessions_user_alive" in indexes(nodes)
+        assert "sessions" not in read_whole(nodes)
 
 
 class TestReaders:

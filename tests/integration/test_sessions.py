@@ -1,6 +1,7 @@
 """Sessions: tokens that are exchanged, reused, outlived and ended."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -13,19 +14,37 @@ from wallet.core.keys import Keys
 from wallet.core.tokens import AccessClaims, hash_token, issue_access_token
 from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch, run_transaction
+from wallet.services.ledger import Ledger
 from wallet.services.sessions import (
+    KEPT_FOR,
+    SESSIONS_MAX,
     IssuedSession,
     authenticate,
     end_sessions,
+    forget_sessions,
     list_sessions,
     open_session,
     refresh_session,
 )
+from wallet.services.worker import work_once
 
 _SESSIONS = """
 SELECT family_id, used_at IS NOT NULL AS used, ended_at IS NOT NULL AS ended
   FROM sessions WHERE user_id = $1 ORDER BY created_at, id
 """
+
+_MORE = """
+INSERT INTO sessions (id, family_id, user_id, token_hash, created_at, expires_at)
+SELECT family_id, family_id, $1, sha256(family_id::text::bytea),
+       now() - interval '1 minute', now() + interval '1 day'
+  FROM unnest($2::uuid[]) AS made (family_id)
+RETURNING id
+"""
+
+
+async def open_more(user_id: UUID, number: int) -> None:
+    """Open so many sessions that were used a minute ago."""
+    await fetch(_MORE, user_id, [new_id() for _ in range(number)])
 
 
 async def sign_in(user_id: UUID) -> IssuedSession:
@@ -41,6 +60,26 @@ async def actor_of(session: IssuedSession) -> Actor:
 async def refresh(session: IssuedSession) -> IssuedSession:
     """Exchange a session's refresh token."""
     return await refresh_session(session.refresh_token, keys=KEYS)
+
+
+async def use_long_ago(session: IssuedSession) -> None:
+    """Let a session have been used last an hour ago."""
+    await fetch(
+        "UPDATE sessions SET created_at = now() - interval '1 hour'"
+        " WHERE token_hash = $1 RETURNING id",
+        hash_token(session.refresh_token),
+    )
+
+
+async def expire(session: IssuedSession, *, ago: timedelta) -> None:
+    """Let a session's newest token have expired so long ago."""
+    await fetch(
+        "UPDATE sessions SET created_at = now() - interval '1 day' - $2::interval,"
+        "                    expires_at = now() - $2::interval"
+        " WHERE token_hash = $1 RETURNING id",
+        hash_token(session.refresh_token),
+        ago,
+    )
 
 
 async def is_alive(session: IssuedSession) -> bool:
@@ -100,6 +139,79 @@ class TestOpenSession:
         listed, _ = await list_sessions(actor.user_id, first_id=None)
 
         assert listed.user_agent == stored
+
+
+class TestBound:
+    """How many sessions one user has."""
+
+    async def test_ends_the_longest_unused(self, factory: Factory) -> None:
+        """One more than there may be ends the one that was used longest ago; others go on."""
+        actor, bystander = await factory.create_actor(), await factory.create_actor()
+        unused = await sign_in(actor.user_id)
+        refreshed = await refresh(await self._sign_in_long_ago(actor.user_id))
+        await open_more(actor.user_id, SESSIONS_MAX - 3)
+        assert [await is_alive(each) for each in (unused, refreshed)] == [True, True]
+        assert len(await list_sessions(actor.user_id, first_id=None)) == SESSIONS_MAX
+        await use_long_ago(unused)
+
+        newest = await sign_in(actor.user_id)
+
+        assert not await is_alive(unused)
+        assert [await is_alive(each) for each in (newest, refreshed)] == [True, True]
+        assert len(await list_sessions(actor.user_id, first_id=None)) == SESSIONS_MAX
+        assert len(await list_sessions(bystander.user_id, first_id=None)) == 1
+
+    async def test_is_not_of_refreshing(self, factory: Factory) -> None:
+        """Who has as many as may be goes on with each of them."""
+        actor = await factory.create_actor()
+        session = await sign_in(actor.user_id)
+        await open_more(actor.user_id, SESSIONS_MAX - 2)
+
+        session = await refresh(session)
+
+        assert await is_alive(session)
+        assert len(await list_sessions(actor.user_id, first_id=None)) == SESSIONS_MAX
+
+    @staticmethod
+    async def _sign_in_long_ago(user_id: UUID) -> IssuedSession:
+        session = await sign_in(user_id)
+        await use_long_ago(session)
+        return session
+
+
+class TestForgetSessions:
+    """sessions.forget_sessions, and the worker that calls it."""
+
+    async def test_long_over(self, factory: Factory, ledger: Ledger) -> None:
+        """What lives stays, and what may still come back and end its family."""
+        actor = await factory.create_actor()
+        living, young, old = [await sign_in(actor.user_id) for _ in "123"]
+        used = await sign_in(actor.user_id)
+        newest = await refresh(used)
+        await expire(young, ago=KEPT_FOR - timedelta(minutes=1))
+        await expire(used, ago=KEPT_FOR - timedelta(minutes=1))
+        await expire(old, ago=KEPT_FOR + timedelta(minutes=1))
+
+        await work_once(ledger)
+
+        hashes = [hash_token(each.refresh_token) for each in (living, young, used, newest, old)]
+        found = await fetch(
+            "SELECT token_hash FROM sessions WHERE token_hash = ANY ($1::bytea[])", hashes
+        )
+        assert {row["token_hash"] for row in found} == set(hashes[:-1])
+        with pytest.raises(SessionExpiredError):
+            await refresh(used)
+        assert [await is_alive(each) for each in (living, newest)] == [True, False]
+
+    async def test_bounded(self, factory: Factory) -> None:
+        """So many at once, and no more."""
+        actor = await factory.create_actor()
+        while await forget_sessions(limit=500):
+            pass
+        for session in [await sign_in(actor.user_id) for _ in "123"]:
+            await expire(session, ago=KEPT_FOR * 2)
+
+        assert [await forget_sessions(limit=2) for _ in "123"] == [2, 1, 0]
 
 
 class TestAuthenticate:

@@ -107,5 +107,7 @@ class Cast:
 
 async def make_key(operator: Account, scope: str) -> str:
     """Make an API key that is good for one thing; return its secret."""
-    made = await operator.api.run(CREATE_API_KEY, input={"name": scope, "scopes": [scope]})
+    made = await operator.api.run(
+        CREATE_API_KEY, input={"name": scope, "scopes": [scope], "password": PASSWORD}
+    )
     return str(made["secret"])

@@ -150,6 +150,7 @@ INDEXES = {
         "INDEX ON sessions (user_id) WHERE ((used_at IS NULL) AND (ended_at IS NULL))"
     ),
     "sessions_ended": "INDEX ON sessions (ended_at) WHERE (ended_at IS NOT NULL)",
+    "sessions_expire": "INDEX ON sessions (expires_at)",
     "api_keys_of_user": "INDEX ON api_keys (user_id, id) WHERE (revoked_at IS NULL)",
     "users_operators": "INDEX ON users (id) WHERE ((role)::text = 'OPERATOR'::text)",
     "operations_open_holds_of": (
@@ -176,6 +177,16 @@ INDEXES = {
 }
 
 TRIGGERS = {
-    "entries_append_only": "BEFORE DELETE OR UPDATE ON entries FOR EACH ROW",
-    "entries_no_truncate": "BEFORE TRUNCATE ON entries FOR EACH STATEMENT",
+    "entries_append_only": (
+        "BEFORE DELETE OR UPDATE ON entries FOR EACH ROW"
+        " EXECUTE FUNCTION refuse_change_of_entries()"
+    ),
+    "entries_no_truncate": (
+        "BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_entries()"
+    ),
+    "users_keys_end_with_role": (
+        "AFTER UPDATE OF role ON users FOR EACH ROW"
+        " WHEN ((((old.role)::text = 'OPERATOR'::text) AND ((new.role)::text <> 'OPERATOR'::text)))"
+        " EXECUTE FUNCTION end_api_keys_with_role()"
+    ),
 }

@@ -121,10 +121,15 @@ class Cast:
         """Let them sign up and do something of everything."""
         known = Known()
         ada = await guests.api.signup()
-        olga = await guests.create(role="OPERATOR")
+        olga = await guests.create(role="OPERATOR", password=PASSWORD)
         stranger = await guests.create(balance="50.00")
         created = await olga.api.run(
-            CREATE_API_KEY, input={"name": "robot", "scopes": ["READ", "FUND", "OPERATE"]}
+            CREATE_API_KEY,
+            input={
+                "name": "robot",
+                "scopes": ["READ", "FUND", "OPERATE"],
+                "password": PASSWORD,
+            },
         )
         cast = cls(guests, known, ada, olga, stranger, created["secret"])
         known.texts["email"].extend([ada.email, olga.email, stranger.email])

@@ -207,7 +207,9 @@ REQUESTS: dict[str, Request] = {
         lambda code, _: {"input": {"code": code, "password": PASSWORD}},
         code_to_disable,
     ),
-    "Mutation.createApiKey": Request(CREATE_API_KEY, inputs(name="mine", scopes=["READ"])),
+    "Mutation.createApiKey": Request(
+        CREATE_API_KEY, inputs(name="mine", scopes=["READ"], password=PASSWORD)
+    ),
     "Mutation.revokeApiKey": Request(
         REVOKE_API_KEY, lambda thing, _: {"input": {"apiKeyId": thing}}, api_key
     ),

@@ -137,7 +137,7 @@ class BusyError(WalletError):
 
 
 class RateLimitedError(WalletError):
-    """Raised when an address or an account asks too often."""
+    """Raised when an address or an account asks too often, or too many ask at once."""
 
     code = ErrorCode.RATE_LIMITED
     retryable = True

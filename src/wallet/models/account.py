@@ -27,13 +27,20 @@ class Scope(StrEnum):
 
 
 class User(Model):
-    """Somebody who signs in; *email* is stored normalised, so that it is unique without case."""
+    """
+    Somebody who signs in; *email* is stored normalised, so that it is unique without case.
+
+    Attributes:
+        credentials_changed_at: When the password or the second factor was changed last;
+            None for never. Device tokens of before are good no more.
+    """
 
     id: Field[UUID] = fields.UUIDField(primary_key=True, default=new_id)
     email: Field[str] = fields.CharField(max_length=254, unique=True)
     password_hash: Field[str] = fields.CharField(max_length=255)
     role: Field[Role] = fields.CharEnumField(Role, max_length=16, default=Role.USER)
     created_at: Field[datetime] = fields.DatetimeField()
+    credentials_changed_at: Field[datetime | None] = fields.DatetimeField(null=True)
 
     class Meta:
         table = "users"

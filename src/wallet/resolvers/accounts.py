@@ -20,7 +20,7 @@ from wallet.schema.cookies import DEVICE_COOKIE, REFRESH_COOKIE, read_cookie
 from wallet.schema.optional import given
 from wallet.schema.results import LoginResult, LogoutResult, RefreshSessionResult, SignupResult
 from wallet.schema.wallets import Wallet
-from wallet.services import accounts, sessions
+from wallet.services import accounts, logins, sessions
 from wallet.services.sessions import IssuedSession
 
 
@@ -47,7 +47,7 @@ async def signup(info: Info, input: SignupInput) -> SignupResult:  # noqa: A002
 async def login(info: Info, input: LoginInput) -> LoginResult:  # noqa: A002
     """Sign a user in."""
     services = info.context.services
-    logged_in = await accounts.login(
+    logged_in = await logins.login(
         services.limiter,
         services.settings,
         email=input.email,

@@ -12,12 +12,16 @@ from wallet.schema.api_keys import (
 from wallet.schema.context import Info
 from wallet.schema.optional import given
 from wallet.schema.results import CreateApiKeyResult, RevokeApiKeyResult
-from wallet.services import api_keys
+from wallet.services import accounts, api_keys
+from wallet.services.actors import check_operator
 
 
 async def create_api_key(info: Info, input: CreateApiKeyInput) -> CreateApiKeyResult:  # noqa: A002
-    """Make a key for one of the viewer's services."""
+    """Make a key for one of the viewer's services: a key outlives the session that asks for it."""
     actor = await info.context.get_actor()
+    check_operator(actor)
+    services = info.context.services
+    await accounts.confirm_password(services.limiter, actor, given(input.password) or "")
     record, secret = await api_keys.create_api_key(
         actor.user_id,
         name=input.name,

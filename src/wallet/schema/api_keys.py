@@ -61,6 +61,10 @@ class CreateApiKeyInput:
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it ends; never by itself when absent."
     )
+    password: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The viewer's; without it the answer is InvalidCredentials.",
+    )
 
 
 @strawberry.type(description="A new key.")

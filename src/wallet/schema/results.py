@@ -81,7 +81,12 @@ DisableTotpResult = Annotated[
     strawberry.union("DisableTotpResult", description="What became of the end of a second factor."),
 ]
 CreateApiKeyResult = Annotated[
-    CreateApiKeyPayload | InvalidInput | LimitExceeded | Forbidden,
+    CreateApiKeyPayload
+    | InvalidInput
+    | InvalidCredentials
+    | RateLimited
+    | LimitExceeded
+    | Forbidden,
     strawberry.union("CreateApiKeyResult", description="What became of a new key."),
 ]
 RevokeApiKeyResult = Annotated[

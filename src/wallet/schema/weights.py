@@ -14,7 +14,7 @@ from wallet.schema.nodes import NODES_MAX
 from wallet.schema.paging import PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX, PAGE_OVERHEAD_ROWS
 from wallet.services.api_keys import KEYS_MAX
 from wallet.services.batches import BATCH_LENGTH_MAX
-from wallet.services.sessions import SESSIONS_LISTED_MAX
+from wallet.services.sessions import SESSIONS_MAX
 
 Arguments = Mapping[str, Any]
 """The arguments of a field that were given, variables put in."""
@@ -122,7 +122,7 @@ WEIGHTS: Mapping[tuple[str, str], Weight] = {
     ("Mutation", "startTotp"): _PASSWORD,
     ("Mutation", "confirmTotp"): _CHANGE,
     ("Mutation", "disableTotp"): _PASSWORD,
-    ("Mutation", "createApiKey"): _CHANGE,
+    ("Mutation", "createApiKey"): _PASSWORD,
     ("Mutation", "revokeApiKey"): _CHANGE,
     ("Mutation", "openWallet"): _CHANGE,
     ("Mutation", "closeWallet"): _CHANGE,
@@ -144,7 +144,7 @@ WEIGHTS: Mapping[tuple[str, str], Weight] = {
     ("Mutation", "reverse"): _CHANGE,
     ("TransferBatchPayload", "results"): ITEMS,
     ("User", "wallets"): _PAGE,
-    ("User", "sessions"): Weight(rows=PAGE_OVERHEAD_ROWS, length=Fixed(SESSIONS_LISTED_MAX)),
+    ("User", "sessions"): Weight(rows=PAGE_OVERHEAD_ROWS, length=Fixed(SESSIONS_MAX)),
     ("User", "apiKeys"): Weight(rows=PAGE_OVERHEAD_ROWS, length=Fixed(KEYS_MAX)),
     ("User", "totpEnabled"): _ROW,
     ("ApiKey", "scopes"): FREE,

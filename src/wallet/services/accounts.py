@@ -1,19 +1,19 @@
-"""Accounts: signing up, logging in, and who is an operator."""
+"""Accounts: signing up, passwords, and who is an operator."""
 
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
 import email_validator
 from tortoise.exceptions import IntegrityError
 
-from wallet.core.devices import find_device, new_device_token
+from wallet.core.devices import Lock, new_device_id, write_device_token
 from wallet.core.errors import (
     EmailTakenError,
     ForbiddenError,
     InvalidCredentialsError,
     InvalidInputError,
     NotFoundError,
-    SecondFactorRequiredError,
 )
 from wallet.core.ids import new_id
 from wallet.core.inputs import check_currency, check_text
@@ -21,21 +21,17 @@ from wallet.core.logging import get_logger
 from wallet.core.passwords import (
     PASSWORD_LENGTH_MAX,
     PASSWORD_LENGTH_MIN,
+    check_queue,
     hash_password,
     verify_password,
 )
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, User
 from wallet.models.account import Role
-from wallet.services import second_factors
 from wallet.services.actors import Actor, Visitor
 from wallet.services.database import Connection, fetch, is_taken, run_transaction
 from wallet.services.ledger import Ledger, WalletRecord
 from wallet.services.rate_limits import (
-    CODE,
-    LOGIN_BY_ACCOUNT,
-    LOGIN_BY_ADDRESS,
-    LOGIN_BY_DEVICE,
     PASSWORD_BY_SESSION,
     SIGNUP_BY_ACCOUNT,
     SIGNUP_BY_ADDRESS,
@@ -48,10 +44,10 @@ from wallet.services.wallets import open_in_transaction
 _EMAIL_LENGTH_MAX = 254
 _WRONG_PASSWORD = "The password is wrong."  # noqa: S105
 
-_LOCK_UNCHANGED = "SELECT id FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE"
-
 _REPLACE_HASH = """
-UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING id
+UPDATE users SET password_hash = $3, credentials_changed_at = now()
+ WHERE id = $1 AND password_hash = $2
+RETURNING id
 """
 
 _OPERATOR = "SELECT id AS user_id, email, role, created_at FROM users WHERE email = $1"
@@ -65,15 +61,6 @@ class SignedUp:
 
     user: User
     wallet: WalletRecord
-    session: IssuedSession
-    device_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """A user, its new session, and the token of the device that it is on."""
-
-    user: User
     session: IssuedSession
     device_token: str
 
@@ -113,14 +100,19 @@ async def signup(
 
     Raises:
         InvalidInputError: The address, the password or the currency breaks a rule.
-        RateLimitedError: Too many signups from this address or for this account.
+        RateLimitedError: Too many signups from this address or for this account, or
+            too many passwords wait to be hashed.
         EmailTakenError: The account exists.
     """
     normalised = _check_email(email)
     _check_password(password, field="password")
     check_currency(currency, field=("currency",))
+    check_queue()
     await limiter.take((SIGNUP_BY_ADDRESS, visitor.address), (SIGNUP_BY_ACCOUNT, normalised))
     password_hash = await hash_password(password)
+    device_token = write_device_token(
+        new_device_id(), Lock(normalised, None), keys=settings.keys, now_s=int(time.time())
+    )
 
     async def sign_up(connection: Connection) -> SignedUp:
         user = await _create_user(connection, normalised, password_hash)
@@ -130,71 +122,12 @@ async def signup(
         session = await open_session(
             connection, user.id, keys=settings.keys, user_agent=visitor.user_agent
         )
-        return SignedUp(user, wallet, session, new_device_token(user.email, keys=settings.keys))
+        return SignedUp(user, wallet, session, device_token)
 
     signed_up = await run_transaction(sign_up)
     log.info("signup", user=str(signed_up.user.id), currency=currency)
     log.info("operation", kind=OperationKind.SIGNUP.value, outcome="COMPLETED", replayed=False)
     return signed_up
-
-
-async def login(
-    limiter: RateLimiter,
-    settings: Settings,
-    *,
-    email: str,
-    password: str,
-    visitor: Visitor,
-    code: str | None = None,
-) -> LoggedIn:
-    """
-    Check a password, and a code where the account asks for one, and open a session.
-
-    It takes the same time whether the account exists or not. A device that has
-    signed in before is counted by itself: others' guesses do not keep it out.
-
-    Raises:
-        RateLimitedError: Too many logins from this address or for this account,
-            or with this device's token.
-        InvalidCredentialsError: The address is unknown, the password or the code is wrong.
-        SecondFactorRequiredError: The password is right, and a code is missing.
-    """
-    normalised = normalise_email(email)
-    account = normalised or email.encode("utf-8", "replace").decode()
-    device_id = find_device(visitor.device_token, account, keys=settings.keys)
-    if device_id is not None:
-        await limiter.take((LOGIN_BY_DEVICE, device_id))
-    else:
-        await limiter.take((LOGIN_BY_ADDRESS, visitor.address), (LOGIN_BY_ACCOUNT, account))
-    user = await User.get_or_none(email=normalised) if normalised else None
-    password_hash = user.password_hash if user else None
-    if not await verify_password(_candidate(password), password_hash) or user is None:
-        log.info("login refused")
-        raise InvalidCredentialsError
-    user_id = user.id
-    asks_for_code = await second_factors.is_enabled(user_id)
-    if asks_for_code and code is None:
-        raise SecondFactorRequiredError
-    if asks_for_code:
-        await limiter.take((CODE, device_id or str(user_id)))
-
-    async def log_in(connection: Connection) -> IssuedSession:
-        # A password that was changed meanwhile has ended all sessions but one.
-        if not await connection.execute_query_dict(_LOCK_UNCHANGED, [user_id, password_hash]):
-            raise InvalidCredentialsError
-        if not asks_for_code and await second_factors.is_enabled(user_id):
-            raise SecondFactorRequiredError
-        if asks_for_code and not await second_factors.use_code(
-            connection, user_id, code or "", keys=settings.keys
-        ):
-            raise second_factors.wrong_code()
-        return await open_session(
-            connection, user_id, keys=settings.keys, user_agent=visitor.user_agent
-        )
-
-    session = await run_transaction(log_in)
-    log.info("login", user=str(user.id))
-    return LoggedIn(user, session, new_device_token(user.email, keys=settings.keys))
 
 
 async def change_password(
@@ -208,11 +141,13 @@ async def change_password(
     """
     Replace the actor's password, and end all its sessions but this one; return how many ended.
 
-    Atomic: the new password counts, and the others have ended, or nothing has changed.
+    Atomic: the new password counts, and the others and all device tokens have ended,
+    or nothing has changed.
 
     Raises:
         InvalidInputError: The new password breaks a rule.
-        RateLimitedError: Too many passwords were tried in this session.
+        RateLimitedError: Too many passwords were tried in this session, or too many
+            wait to be hashed.
         InvalidCredentialsError: The current password is wrong.
     """
     _check_password(new_password, field="new_password")
@@ -239,12 +174,14 @@ async def confirm_password(limiter: RateLimiter, actor: Actor, password: str) ->
     Limited per session, so that a stolen one does not keep its owner's others out.
 
     Raises:
-        RateLimitedError: Too many passwords were tried in this session.
+        RateLimitedError: Too many passwords were tried in this session, or too many
+            wait to be hashed.
         InvalidCredentialsError: The password is wrong.
     """
+    check_queue()
     await limiter.take((PASSWORD_BY_SESSION, str(actor.family_id)))
     user = await User.get(id=actor.user_id)
-    if not await verify_password(_candidate(password), user.password_hash):
+    if not await verify_password(password, user.password_hash):
         log.info("password refused")
         raise InvalidCredentialsError(_WRONG_PASSWORD)
     return user.password_hash
@@ -289,11 +226,6 @@ def _check_password(password: str, *, field: str) -> None:
     check_text(
         password, field=(field,), length_min=PASSWORD_LENGTH_MIN, length_max=PASSWORD_LENGTH_MAX
     )
-
-
-def _candidate(password: str) -> str:
-    """Return a password to verify; what no signup would take is not worth hashing a megabyte."""
-    return password if len(password) <= PASSWORD_LENGTH_MAX else ""
 
 
 def _check_email(email: str) -> str:

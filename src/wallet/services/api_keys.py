@@ -1,9 +1,10 @@
 """
 API keys: what operators' services sign in with.
 
-A key is as good as its operator within its scopes, and no better: it works as
-long as its owner is one. Keys are not remembered by any process, so what is
-revoked is refused from the next request on, everywhere.
+A key is as good as its operator within its scopes, and no better: it ends when
+its owner is one no more, for good (a trigger of the database's sees to it). Keys
+are not remembered by any process, so what is revoked is refused from the next
+request on, everywhere.
 """
 
 from dataclasses import dataclass

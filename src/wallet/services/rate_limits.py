@@ -112,8 +112,11 @@ LOGIN_BY_ADDRESS = Bucket("login-address", capacity=30, refill_s=2)
 LOGIN_BY_ACCOUNT = Bucket("login-account", capacity=10, refill_s=30)
 REPORT_BY_USER = Bucket("report-user", capacity=30, refill_s=60)
 LOGIN_BY_DEVICE = Bucket("login-device", capacity=10, refill_s=30)
+LOGIN_BY_ALL_DEVICES = Bucket("login-all-devices", capacity=50, refill_s=10)
+DEVICES_BY_ADDRESS = Bucket("login-devices-address", capacity=120, refill_s=1)
 PASSWORD_BY_SESSION = Bucket("password-session", capacity=10, refill_s=30)
 CODE = Bucket("code", capacity=5, refill_s=30)
+CODE_BY_ACCOUNT = Bucket("code-account", capacity=30, refill_s=10)
 
 Subject = tuple[Bucket, str]
 """A bucket, and whose it is."""

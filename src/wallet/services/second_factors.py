@@ -26,8 +26,8 @@ from wallet.core.totp import (
     write_uri,
 )
 from wallet.services.actors import Actor
-from wallet.services.database import Connection, fetch, run_transaction
-from wallet.services.rate_limits import CODE, RateLimiter
+from wallet.services.database import Connection, Row, fetch, run_transaction
+from wallet.services.rate_limits import CODE, CODE_BY_ACCOUNT, RateLimiter
 from wallet.services.sessions import end_in_transaction, forget
 from wallet.services.token_memory import TokenMemory
 
@@ -64,8 +64,19 @@ INSERT INTO recovery_codes (id, user_id, code_hash)
 SELECT id, $1, code_hash FROM unnest($2::uuid[], $3::bytea[]) AS made (id, code_hash)
 """
 
+# The user's row first, as a login takes them: two that meet wait and do not collide.
+_LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
+
+# Device tokens of before are good no more.
+_NOTE_CHANGE = "UPDATE users SET credentials_changed_at = now() WHERE id = $1"
+
 # Its recovery codes go with it.
-_DELETE = "DELETE FROM second_factors WHERE user_id = $1 RETURNING user_id"
+_DELETE = """
+WITH deleted AS (DELETE FROM second_factors WHERE user_id = $1 RETURNING user_id)
+UPDATE users SET credentials_changed_at = now()
+  FROM deleted WHERE users.id = deleted.user_id
+RETURNING users.id
+"""
 
 _PAGE = """
 SELECT user_id, sealed_secret FROM second_factors
@@ -127,20 +138,21 @@ async def confirm_totp(
     """
     Ask for a code from now on, where *code* shows that the authenticator knows the secret.
 
-    Atomic, with the end of the actor's other sessions: none of them has shown a code.
+    Atomic, with the end of the actor's other sessions and of all its device tokens:
+    none of them has shown a code.
 
     Raises:
-        RateLimitedError: Too many codes were tried in this session.
+        RateLimitedError: Too many codes were tried in this session, or for this account.
         InvalidCredentialsError: The code is wrong, or nothing was started.
     """
-    await limiter.take((CODE, str(actor.family_id)))
+    await limit_codes(limiter, actor.user_id, str(actor.family_id))
     codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
 
     async def confirm(connection: Connection) -> list[UUID]:
-        # The user's row first, as a login takes them: two that meet wait and do not collide.
         ended = await end_in_transaction(connection, actor.user_id, but_id=actor.family_id)
         if not await _use_totp(connection, actor.user_id, code, keys=keys, confirmed=False):
             raise wrong_code()
+        await connection.execute_query(_NOTE_CHANGE, [actor.user_id])
         hashes = [hash_token(normalise_code(each)) for each in codes]
         await connection.execute_query_dict(
             _ADD_RECOVERY_CODES, [actor.user_id, [new_id() for _ in codes], hashes]
@@ -157,19 +169,35 @@ async def disable_totp(limiter: RateLimiter, *, actor: Actor, code: str, keys: K
     """
     Ask for no code any more; the password was confirmed, and *code* is a last one.
 
+    Atomic, with the end of all device tokens.
+
     Raises:
-        RateLimitedError: Too many codes were tried in this session.
+        RateLimitedError: Too many codes were tried in this session, or for this account.
         InvalidCredentialsError: The code is wrong, or was used, or there is no second factor.
     """
-    await limiter.take((CODE, str(actor.family_id)))
+    await limit_codes(limiter, actor.user_id, str(actor.family_id))
 
     async def disable(connection: Connection) -> None:
+        await connection.execute_query_dict(_LOCK_USER, [actor.user_id])
         if not await use_code(connection, actor.user_id, code, keys=keys):
             raise wrong_code()
         await connection.execute_query_dict(_DELETE, [actor.user_id])
 
     await run_transaction(disable)
     log.info("second factor disabled")
+
+
+async def limit_codes(limiter: RateLimiter, user_id: UUID, guesser: str) -> None:
+    """
+    Count a code that *guesser* is about to try: a device, a session, or all that are neither.
+
+    All of them together count as well. One alone never empties that bucket, which
+    refills three times as fast as the guesser's own.
+
+    Raises:
+        RateLimitedError: Too many codes were tried by this one, or for this account.
+    """
+    await limiter.take((CODE, guesser), (CODE_BY_ACCOUNT, str(user_id)))
 
 
 async def use_code(connection: Connection, user_id: UUID, code: str, *, keys: Keys) -> bool:
@@ -190,9 +218,12 @@ def wrong_code() -> InvalidCredentialsError:
 
 async def remove_second_factor(user_id: UUID) -> bool:
     """Remove the second factor of somebody who has lost all of it; tell whether there was one."""
-    removed = await run_transaction(
-        lambda connection: connection.execute_query_dict(_DELETE, [user_id])
-    )
+
+    async def remove(connection: Connection) -> list[Row]:
+        await connection.execute_query_dict(_LOCK_USER, [user_id])
+        return await connection.execute_query_dict(_DELETE, [user_id])
+
+    removed = await run_transaction(remove)
     if removed:
         log.warning("second factor removed", user=str(user_id))
     return bool(removed)

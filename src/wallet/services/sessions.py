@@ -3,15 +3,16 @@ Sessions: short access tokens, and refresh tokens that work once.
 
 A session is a family of refresh tokens. Each use replaces the token; a used
 one that comes back means that two hold it, so the whole family ends
-(refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
+(refresh token rotation with reuse detection, RFC 9700, section 4.14.2). What
+has expired for long is forgotten, and of living ones each user has a bound.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from wallet.core.errors import NotFoundError, SessionExpiredError, UnauthenticatedError
+from wallet.core.errors import BusyError, NotFoundError, SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import made_at, new_id
 from wallet.core.keys import Keys
 from wallet.core.logging import get_logger
@@ -87,8 +88,30 @@ SELECT family_id, created_at, expires_at, user_agent FROM sessions
  LIMIT $3
 """
 
-SESSIONS_LISTED_MAX = 100
-"""Most sessions that are listed: the one that asks, and those that were used last."""
+# What a living token was made at is when its session was used last.
+_END_OLDEST = """
+UPDATE sessions SET ended_at = now()
+ WHERE id IN (SELECT id FROM sessions
+               WHERE user_id = $1
+                 AND used_at IS NULL AND ended_at IS NULL AND expires_at > now()
+               ORDER BY created_at DESC, id DESC OFFSET $2)
+"""
+
+# An array, and not IN: a join would read all of the table for so many.
+_FORGET = """
+DELETE FROM sessions WHERE id = ANY (ARRAY(
+    SELECT id FROM sessions
+     WHERE expires_at < now() - $1::interval
+     ORDER BY expires_at
+     LIMIT $2
+       FOR UPDATE SKIP LOCKED))
+"""
+
+SESSIONS_MAX = 100
+"""Most sessions that a user has at a time; the one that was used longest ago ends first."""
+
+KEPT_FOR = timedelta(days=30)
+"""How long a token that has expired is kept: one that was used, and comes back, ends its family."""
 
 _USER_AGENT_LENGTH_MAX = 200
 
@@ -131,10 +154,15 @@ async def open_session(
     """
     Open a session for *user_id*, or give its next token to the family *family_id*.
 
+    Whoever has SESSIONS_MAX loses the one that was used longest ago; exact, where the
+    transaction holds the user's row.
+
     Args:
         user_agent: What the client calls itself; what is too long of it is cut off.
     """
-    family_id = family_id or new_id()
+    if family_id is None:
+        family_id = new_id()
+        await connection.execute_query(_END_OLDEST, [user_id, SESSIONS_MAX - 1])
     refresh_token = new_refresh_token()
     await connection.execute_query(
         _OPEN,
@@ -221,12 +249,12 @@ async def authenticate(
 
 async def list_sessions(user_id: UUID, *, first_id: UUID | None) -> list[SessionRecord]:
     """
-    Return a user's living sessions, the last used first; SESSIONS_LISTED_MAX bounds them.
+    Return a user's living sessions, the last used first; SESSIONS_MAX bounds them.
 
     Args:
         first_id: The session that comes before all others, where it is the user's.
     """
-    rows = await fetch(_LIST, user_id, first_id, SESSIONS_LISTED_MAX)
+    rows = await fetch(_LIST, user_id, first_id, SESSIONS_MAX)
     return [
         SessionRecord(
             family_id=row["family_id"],
@@ -283,6 +311,28 @@ async def end_in_transaction(
     await connection.execute_query_dict(_LOCK_USER, [user_id])
     rows = await connection.execute_query_dict(_END, [user_id, family_id, but_id])
     return [row["family_id"] for row in rows]
+
+
+async def forget_sessions(*, limit: int) -> int:
+    """
+    Delete tokens, KEPT_FOR after they have expired; safe in several processes.
+
+    Returns:
+        How many were deleted, *limit* at most.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL went away.
+    """
+
+    async def work(connection: Connection) -> int:
+        deleted, _ = await connection.execute_query(_FORGET, [KEPT_FOR, limit])
+        return deleted
+
+    try:
+        return await run_transaction(work)
+    except BusyError:
+        log.warning("sessions that are over wait")
+        return 0
 
 
 def forget(memory: TokenMemory | None, ended: Iterable[UUID]) -> None:

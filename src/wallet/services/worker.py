@@ -1,6 +1,6 @@
 """
 The worker: ends holds whose time is over, carries out transfers whose time has come,
-and forgets quotes that nobody has used.
+and forgets quotes that nobody has used, and sessions that are long over.
 
 Several may run, and none of them is needed for what anybody sees of a hold:
 readers and payers take one that is past its time for ended. A worker that was
@@ -17,9 +17,10 @@ from wallet.services.database import fetch, is_unreachable
 from wallet.services.ledger import Ledger
 from wallet.services.quotes import forget_quotes
 from wallet.services.schedules import carry_out_due
+from wallet.services.sessions import forget_sessions
 
 DUE_MAX = 500
-"""Most holds, scheduled transfers and quotes that are looked at in one go."""
+"""Most holds, scheduled transfers, quotes and sessions that are looked at in one go."""
 
 _POLL_S = 1.0
 _AFTER_TROUBLE_S = 5.0
@@ -83,12 +84,12 @@ async def work_once(ledger: Ledger) -> bool:
     """
     holds = await end_holds(ledger)
     transfers = Found(*await carry_out_due(ledger, limit=DUE_MAX))
-    forgotten = await forget_quotes(limit=DUE_MAX)
+    forgotten = [await forget_quotes(limit=DUE_MAX), await forget_sessions(limit=DUE_MAX)]
     if holds.count or transfers.count:
         log.info("due", holds=holds.count, transfers=transfers.count)
     if holds.waiting or transfers.waiting:
         log.warning("due, and wait", wallets=holds.waiting, transfers=transfers.waiting)
-    return holds.is_more_due or transfers.is_more_due or forgotten >= DUE_MAX
+    return holds.is_more_due or transfers.is_more_due or max(forgotten) >= DUE_MAX
 
 
 async def end_holds(ledger: Ledger) -> Found:

@@ -8,7 +8,8 @@ from argon2 import extract_parameters
 from argon2.low_level import Type
 
 from wallet.core import passwords
-from wallet.core.passwords import hash_password, verify_password
+from wallet.core.errors import RateLimitedError
+from wallet.core.passwords import QUEUE_MAX, check_queue, hash_password, verify_password
 
 PASSWORD = "correct horse battery staple"
 
@@ -98,3 +99,50 @@ class TestVerifyPassword:
     async def test_lone_surrogates(self, password_hash: str) -> None:
         """What is no text is nobody's password, and no error."""
         assert not await verify_password("\ud800" * 12, password_hash)
+
+
+class TestQueue:
+    """How many wait."""
+
+    @pytest.mark.parametrize("exists", [True, False], ids=["account", "nobody"])
+    async def test_is_bounded(self, password_hash: str, *, exists: bool) -> None:
+        """Whoever is too late is refused at once, whether there is an account or not."""
+        hash_ = password_hash if exists else None
+        waiting = await self._fill(hash_)
+
+        refusals = [
+            await asyncio.wait_for(self._refusal(hash_), timeout=0.5) for hash_ in (hash_, None)
+        ]
+        with pytest.raises(RateLimitedError):
+            check_queue()
+        with pytest.raises(RateLimitedError):
+            await hash_password(PASSWORD)
+
+        assert not any(task.done() for task in waiting[2:])
+        assert [str(each) for each in refusals] == [str(refusals[0])] * 2
+        assert await asyncio.gather(*waiting[:3]) == [False] * 3
+        await self._leave(waiting)
+
+    async def test_who_goes_away_leaves_it(self, password_hash: str) -> None:
+        """What nobody waits for any more takes nobody's place."""
+        await self._leave(await self._fill(password_hash))
+
+        assert await verify_password(PASSWORD, password_hash)
+
+    @staticmethod
+    async def _fill(hash_: str | None) -> list[asyncio.Task[bool]]:
+        waiting = [asyncio.create_task(verify_password("guess", hash_)) for _ in range(QUEUE_MAX)]
+        await asyncio.sleep(0)
+        return waiting
+
+    @staticmethod
+    async def _leave(waiting: list[asyncio.Task[bool]]) -> None:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    @staticmethod
+    async def _refusal(hash_: str | None) -> RateLimitedError:
+        with pytest.raises(RateLimitedError) as caught:
+            await verify_password(PASSWORD, hash_)
+        return caught.value
