@@ -35,7 +35,7 @@ _TABLES = {
     ),
     "operations": (
         "id kind status actor_id source_wallet_id target_wallet_id amount_minor currency "
-        "idempotency_key request_hash created_at completed_at"
+        "idempotency_key request_hash created_at completed_at source_sequence target_sequence"
     ),
     "entries": (
         "operation_id wallet_id sequence amount_minor held_change_minor balance_after_minor "
@@ -189,6 +189,10 @@ class _Book:
     ) -> _Posted:
         self._at += _STEP
         at, operation_id = self._at, new_id()
+        entries = [
+            source.enter(operation_id, -amount_minor, at),
+            target.enter(operation_id, amount_minor, at),
+        ]
         operation = (
             operation_id,
             kind,
@@ -202,11 +206,9 @@ class _Book:
             hashlib.sha256(operation_id.bytes).digest(),
             at,
             at,
+            *(sequence for _, _, sequence, *_ in entries),
         )
-        return operation, [
-            source.enter(operation_id, -amount_minor, at),
-            target.enter(operation_id, amount_minor, at),
-        ]
+        return operation, entries
 
     def _wallet(self, account: _Account) -> tuple[Any, ...]:
         return (

@@ -30,10 +30,11 @@ SELECT source.id AS source_id, source.owner_id AS actor_id,
 WITH operation AS (
     INSERT INTO operations (
         id, kind, status, actor_id, source_wallet_id, target_wallet_id, amount_minor, currency,
-        idempotency_key, request_hash, created_at, completed_at)
+        idempotency_key, request_hash, created_at, completed_at, source_sequence, target_sequence)
     VALUES (
         :operation_id, 'TRANSFER', 'COMPLETED', :actor_id, :source_id, :target_id, 1, 'EUR',
-        :operation_id::uuid::text, sha256(uuid_send(:operation_id)), :at, :at)
+        :operation_id::uuid::text, sha256(uuid_send(:operation_id)), :at, :at,
+        :source_sequence, :target_sequence)
 ), line AS MATERIALIZED (
     SELECT wallet_id, sequence, amount, balance, held,
            sha256(head || uuid_send(wallet_id) || uuid_send(:operation_id) || int8send(sequence)

@@ -200,7 +200,7 @@ class TestMigrate:
         await databases.drop(url)
 
         assert [(command.exit_code, command.errors) for command in finished] == [(0, "")] * 2
-        assert sorted(command.output.count("applied ") for command in finished) == [0, 8]
+        assert sorted(command.output.count("applied ") for command in finished) == [0, 9]
         assert {row["name"] for row in constraints} > set(CONSTRAINTS["entries"])
 
     async def test_again(self, migrated: Observer) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.support.ballast import fill, row_id
 from tests.support.servers import Databases
+from wallet.models import OperationKind, OperationStatus
 from wallet.services import schedules, sessions, statements, worker
 from wallet.services.ledger import journal
 from wallet.services.wallets import _SELECT as _SELECT_WALLET
@@ -24,6 +25,15 @@ SELECT gen_random_uuid(), gen_random_uuid(), users.id, sha256(gen_random_uuid():
   FROM generate_series(now() - interval '3 years', now() + interval '20 days', '1 day') AS day,
        (SELECT id FROM users LIMIT 30) AS users
 """
+
+# The wallet that `lengthen` gives many lines to, and what is asked of it: rare, and not.
+LONG = row_id(2, 13)
+WANTED = [
+    statements.Filter(statuses=(OperationStatus.EXPIRED,)),
+    statements.Filter(statuses=(OperationStatus.PENDING,), kinds=(OperationKind.HOLD,)),
+    statements.Filter(kinds=(OperationKind.REVERSAL, OperationKind.TOPUP)),
+    statements.Filter(kinds=(OperationKind.TRANSFER,)),
+]
 
 modes = pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 
@@ -74,6 +84,29 @@ async def explain(
     except _UndoneError:
         await connection.execute("DEALLOCATE asked")
     return [node for node in nodes_of(orjson.loads(answer)[0]["Plan"]) if node["Actual Loops"]]
+
+
+def sql_of(value: object) -> str:
+    """Write a value of a filter as SQL."""
+    if isinstance(value, list):
+        listed = ", ".join(f"'{item}'" for item in value)
+        return f"ARRAY[{listed}]::text[]"
+    return "NULL" if value is None else str(value)
+
+
+async def lengthen(connection: asyncpg.Connection) -> None:
+    """Give all transfers that are over a line in one wallet, once."""
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(
+        "WITH line AS (INSERT INTO entries SELECT id,"
+        f" {LONG}, row_number() OVER (ORDER BY id), 1, 0, 0, 0, decode(repeat('00', 32), 'hex'),"
+        " now() FROM operations WHERE status = 'COMPLETED' ON CONFLICT DO NOTHING RETURNING *)"
+        f" UPDATE operations SET target_wallet_id = {LONG}, target_sequence = sequence"
+        " FROM line WHERE operation_id = id"
+    )
+    await connection.execute(f"UPDATE wallets SET last_sequence = {OPERATIONS} WHERE id = {LONG}")
+    await connection.execute("RESET session_replication_role")
+    await connection.execute("VACUUM ANALYZE operations, entries")
 
 
 class _UndoneError(Exception):
@@ -268,6 +301,34 @@ class TestReaders:
 
         assert scanned(nodes) == set()
         assert indexes(nodes) & {"operations_open_holds_of", "operations_open_holds"}
+
+    @modes
+    @pytest.mark.parametrize("wanted", WANTED)
+    async def test_filtered_page(
+        self, filled: asyncpg.Connection, mode: str, wanted: statements.Filter
+    ) -> None:
+        """Of a line that is not on the page nothing is read, however long the statement is."""
+        await lengthen(filled)
+        sql = statements._page_sql(statements.Range(limit=2), wanted)
+        values = [sql_of(value) for value in statements._values(wanted)]
+
+        nodes = await explain(filled, sql, LONG, "0", "1000000000", *values, mode=mode)
+
+        assert scanned(nodes) == set()
+        assert touched(nodes) < 900
+
+    @modes
+    async def test_count(self, filled: asyncpg.Connection, mode: str) -> None:
+        """Of the lines that do not match nothing is read, and of the others the index alone."""
+        await lengthen(filled)
+        wanted = statements.Filter(statuses=(OperationStatus.COMPLETED,))
+        values = [sql_of(value) for value in statements._values(wanted)[:3]]
+
+        nodes = await explain(filled, statements._COUNT, LONG, "0", "1000000", *values, mode=mode)
+
+        assert scanned(nodes) == set()
+        assert indexes(nodes) >= {"operations_source_lines", "operations_target_lines"}
+        assert touched(nodes) < 900
 
     @modes
     async def test_scheduled_transfers(self, filled: asyncpg.Connection, mode: str) -> None:

@@ -295,6 +295,22 @@ class TestTamperedOperation:
 
         assert await _find(books) == f"operation {getattr(books, operation)}: {finding}"
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "source_sequence = NULL",
+            "target_sequence = target_sequence + 1",
+            "source_sequence = target_sequence, target_sequence = source_sequence",
+        ],
+    )
+    async def test_place_of_a_line(self, books: Books, change: str) -> None:
+        """Where its lines stand is what the statements say, which are filtered by it."""
+        await books.tamper(f"UPDATE operations SET {change} WHERE id = '{{payment_id}}'")
+
+        assert await _find(books) == (
+            f"operation {books.payment_id}: its lines have other places than it says"
+        )
+
     async def test_without_entries(self, books: Books) -> None:
         """An operation that is on nobody's statement never took place."""
         operation_id = new_id()

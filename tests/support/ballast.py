@@ -24,7 +24,7 @@ SELECT {row_id(2, "n")}, {row_id(1, "n")}, 'EUR', 'ACTIVE', 1000000, 1000, 0, 10
 
 INSERT INTO operations (id, kind, status, actor_id, source_wallet_id, target_wallet_id,
                         amount_minor, currency, idempotency_key, request_hash, expires_at,
-                        scheduled_for, created_at, completed_at)
+                        scheduled_for, source_sequence, created_at, completed_at)
 SELECT {row_id(3, "n")}, CASE WHEN n <= $3 THEN 'HOLD' ELSE 'TRANSFER' END,
        CASE WHEN n <= 2 * $3 THEN 'PENDING' ELSE 'COMPLETED' END,
        {row_id(1, "1 + n % $1")}, {row_id(2, "1 + n % $1")}, {row_id(2, "1 + (n + 7) % $1")},
@@ -33,7 +33,7 @@ SELECT {row_id(3, "n")}, CASE WHEN n <= $3 THEN 'HOLD' ELSE 'TRANSFER' END,
        CASE WHEN n <= $3 THEN now() + (n % 100 - 1) * interval '1 hour' + interval '1 minute' END,
        CASE WHEN n > $3 AND n <= 2 * $3
             THEN now() + (n % 100 - 1) * interval '1 hour' + interval '1 minute' END,
-       now() - (n % 1000) * interval '1 hour',
+       1 + n / $1, now() - (n % 1000) * interval '1 hour',
        CASE WHEN n > 2 * $3 THEN now() END
   FROM generate_series(1, $2) AS n;
 

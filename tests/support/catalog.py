@@ -103,6 +103,11 @@ CONSTRAINTS = {
             "CHECK (((returned_minor >= 0) AND "
             "(returned_minor <= COALESCE(target_amount_minor, amount_minor))))"
         ),
+        "operations_sequences_of_sides": (
+            "CHECK ((((source_sequence IS NULL) OR ((source_sequence > 0) AND "
+            "(source_wallet_id IS NOT NULL))) AND ((target_sequence IS NULL) OR "
+            "((target_sequence > 0) AND (target_wallet_id IS NOT NULL)))))"
+        ),
         "operations_hold_ends": (
             "CHECK ((((kind)::text <> 'HOLD'::text) OR (expires_at IS NOT NULL)))"
         ),
@@ -170,6 +175,14 @@ INDEXES = {
         "WHERE ((scheduled_for IS NOT NULL) AND ((status)::text = 'PENDING'::text))"
     ),
     "quotes_unused": "INDEX ON quotes (expires_at) WHERE (operation_id IS NULL)",
+    "operations_source_lines": (
+        "INDEX ON operations (source_wallet_id, kind, status, source_sequence) "
+        "WHERE (source_sequence IS NOT NULL)"
+    ),
+    "operations_target_lines": (
+        "INDEX ON operations (target_wallet_id, kind, status, target_sequence) "
+        "WHERE (target_sequence IS NOT NULL)"
+    ),
     "operations_parent": "INDEX ON operations (parent_id) WHERE (parent_id IS NOT NULL)",
     "entries_wallet_time": (
         "INDEX ON entries (wallet_id, created_at, sequence) WHERE (sequence IS NOT NULL)"

@@ -148,6 +148,8 @@ BAD_ROWS: list[tuple[str, dict[str, Any]]] = [
     ("operations_returned_at_most_all", {"returned_minor": -1}),
     ("operations_returned_at_most_all", {"returned_minor": 2**62}),
     ("operations_hold_ends", {"kind": "HOLD"}),
+    ("operations_sequences_of_sides", {"source_sequence": 0}),
+    ("operations_sequences_of_sides", {"target_sequence": 1}),
     ("entries_running_or_system", {"sequence": None}),
     ("entries_running_or_system", {"balance_after_minor": None}),
     ("entries_running_or_system", {"held_after_minor": None}),

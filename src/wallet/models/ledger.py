@@ -90,7 +90,12 @@ class Wallet(Model):
 
 
 class Operation(Model):
-    """Something that a person asked for, and what became of it."""
+    """
+    Something that a person asked for, and what became of it.
+
+    A side's *sequence* is the place of the operation's line in that wallet's
+    statement; NULL where it has none. Filtered statements are read by it.
+    """
 
     id: Field[UUID] = fields.UUIDField(primary_key=True, default=new_id)
     kind: Field[OperationKind] = fields.CharEnumField(OperationKind, max_length=16)
@@ -104,6 +109,8 @@ class Operation(Model):
     target_wallet: fields.ForeignKeyNullableRelation[Wallet] = fields.ForeignKeyField(
         "models.Wallet", related_name="operations_in", null=True, on_delete=fields.RESTRICT
     )
+    source_sequence: Field[int | None] = fields.BigIntField(null=True)
+    target_sequence: Field[int | None] = fields.BigIntField(null=True)
     amount_minor: Field[int] = fields.BigIntField()
     currency: Field[str] = fields.CharField(max_length=12)
     target_amount_minor: Field[int | None] = fields.BigIntField(null=True)

@@ -2,7 +2,8 @@
 Statements: pages of a wallet's entries with their operations, and single operations.
 
 A page is one range scan over (wallet, sequence): its cost is the same at any
-depth, and the unfiltered total is the wallet's last sequence.
+depth, and the unfiltered total is the wallet's last sequence. With a filter it
+is one such scan for each kind and status that is asked for.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from wallet.services.actors import Actor
 from wallet.services.database import Row, fetch
 from wallet.services.ledger import OperationRecord, Party
 from wallet.services.ledger.journal import read_conversion
+from wallet.services.line_search import count, period, places, values_of
 
 _BEFORE_ALL = 0
 _AFTER_ALL = 2**63 - 1
@@ -51,37 +53,57 @@ _PARTIES = """
 """
 
 _LINES = """
-  FROM entries AS entry
-  JOIN operations AS operation ON operation.id = entry.operation_id
- WHERE entry.wallet_id = $1 AND entry.sequence > {low} AND entry.sequence < {high} {filter}
+    SELECT entry.sequence, entry.operation_id, entry.amount_minor, entry.balance_after_minor
+      FROM entries AS entry
+"""
+
+_INSIDE = (
+    "(SELECT greatest($2::bigint, low) FROM period)",
+    "(SELECT least($3::bigint, high) FROM period)",
+)
+
+_ALL_LINES = f"""
+{_LINES}
+     WHERE entry.wallet_id = $1 AND entry.sequence > {_INSIDE[0]} AND entry.sequence < {_INSIDE[1]}
+     ORDER BY entry.sequence {{order}} LIMIT {{limit}} + 1
+"""
+# Sequences have no gaps: what is beyond the page follows from its ends.
+_HAS_OLDER = "least(ends.oldest, period.high) > period.low + 1"
+_HAS_NEWER = "greatest(ends.newest, period.low) < period.high - 1"
+
+_FOUND_LINES = f"""
+{_LINES} JOIN ({{places}}) AS place USING (sequence) WHERE entry.wallet_id = $1
 """
 
 # The rows of the page first, then what they refer to: the limit bounds the joins.
 # What is known of the wallet and of the page is on each row, and on the only one
 # of an empty page, so that a page is one trip.
 _PAGE = """
-WITH page AS MATERIALIZED (
-    SELECT entry.sequence, entry.amount_minor, entry.balance_after_minor, operation.id
-    {lines}
-     ORDER BY entry.sequence {order} LIMIT {limit} + 1
+WITH period AS MATERIALIZED ({period}
+), page AS MATERIALIZED ({lines}
 ), ends AS MATERIALIZED (
     SELECT coalesce(min(sequence), $2::bigint + 1) AS oldest,
            coalesce(max(sequence), $3::bigint - 1) AS newest, count(*) > {limit} AS beyond
       FROM page
 ), around AS MATERIALIZED (
-    SELECT ends.beyond, {has_older} AS has_older, {has_newer} AS has_newer FROM ends
+    SELECT period.last_sequence, ends.beyond, {has_older} AS has_older, {has_newer} AS has_newer
+      FROM ends CROSS JOIN period
 )
-SELECT wallet.last_sequence, around.*,
-       page.sequence, page.amount_minor, page.balance_after_minor, {columns}
-  FROM wallets AS wallet
- CROSS JOIN around
-  LEFT JOIN (page JOIN operations AS operation ON operation.id = page.id {parties}) ON TRUE
- WHERE wallet.id = $1
+SELECT around.*, page.sequence, page.amount_minor, page.balance_after_minor, {columns}
+  FROM around
+  LEFT JOIN (page JOIN operations AS operation ON operation.id = page.operation_id {parties})
+    ON TRUE
  ORDER BY page.sequence DESC
 """
 
 # Where the page has a line too many, it is known without a look.
-_EXISTS = "(({known} AND ends.beyond) OR EXISTS (SELECT {lines}))"
+_IS_BEYOND = "(({known} AND ends.beyond) OR {is_there})"
+
+_PERIOD = period("$2", "$3")
+_COUNT = count("$2::bigint", "$3::bigint")
+
+COUNTED_MAX = 1_000_000
+"""How many places one statement goes through at most to count lines: 0.2 s, or 0.4 cold."""
 
 _ANY = f"""
 SELECT {_OPERATION_COLUMNS}
@@ -145,6 +167,11 @@ class Filter:
         return " ".join(conditions)
 
     @property
+    def is_of_period(self) -> bool:
+        """Whether every operation passes that is in the period."""
+        return self.kinds is None and self.statuses is None
+
+    @property
     def is_empty(self) -> bool:
         """Whether every operation passes."""
         return self == Filter()
@@ -197,47 +224,56 @@ async def get_page(wallet_id: UUID, range_: Range, filter_: Filter) -> Page:
     """Return a page of a wallet's statement; the caller has made sure of the right to it."""
     low = _BEFORE_ALL if range_.before is None else range_.before
     high = _AFTER_ALL if range_.after is None else range_.after
-    values: list[Any] = [wallet_id, low, high]
-    rows = await fetch(_page_sql(range_, filter_, values), *values)
+    rows = await fetch(_page_sql(range_, filter_), wallet_id, low, high, *_values(filter_))
     known = rows[0]
     lines = [_line(row) for row in rows if row["sequence"] is not None]
     if known["beyond"]:
         lines = lines[1:] if range_.from_oldest else lines[:-1]
-    if not filter_.is_empty:
-        return Page(lines, known["has_older"], known["has_newer"], known["last_sequence"])
-    # Sequences have no gaps: what is beyond the page follows from its ends.
-    oldest, newest = (lines[-1].sequence, lines[0].sequence) if lines else (low + 1, high - 1)
-    return Page(lines, oldest > 1, newest < known["last_sequence"], known["last_sequence"])
+    return Page(lines, known["has_older"], known["has_newer"], known["last_sequence"])
 
 
-def _page_sql(range_: Range, filter_: Filter, values: list[Any]) -> str:
-    """Write the statement of a page, and append the values of its filter to *values*."""
-    conditions = filter_.to_sql(values)
+def _values(filter_: Filter) -> list[object]:
+    wanted = () if filter_.is_of_period else values_of(filter_.kinds, filter_.statuses)
+    return [*wanted, filter_.from_, filter_.until]
 
-    def exists(low: str, high: str, *, known: bool) -> str:
-        if filter_.is_empty:
-            return "NULL"
-        return _EXISTS.format(
-            known=known, lines=_LINES.format(low=low, high=high, filter=conditions)
+
+def _page_sql(range_: Range, filter_: Filter) -> str:
+    """Write the statement of a page."""
+    order = "ASC" if range_.from_oldest else "DESC"
+    lines, has_older, has_newer = _ALL_LINES, _HAS_OLDER, _HAS_NEWER
+    if not filter_.is_of_period:
+        lines = _FOUND_LINES.format(places=places(*_INSIDE, order=order, limit=range_.limit + 1))
+        has_older, has_newer = (
+            f"EXISTS ({places(*ends, order='DESC', limit=1)})"
+            for ends in (("period.low", "ends.oldest"), ("ends.newest", "period.high"))
         )
-
     return _PAGE.format(
-        lines=_LINES.format(low="$2", high="$3", filter=conditions),
-        order="ASC" if range_.from_oldest else "DESC",
+        period=period("$4", "$5") if filter_.is_of_period else period("$7", "$8"),
+        lines=lines.format(order=order, limit=range_.limit),
         limit=range_.limit,
-        has_older=exists(str(_BEFORE_ALL), "ends.oldest", known=not range_.from_oldest),
-        has_newer=exists("ends.newest", str(_AFTER_ALL), known=range_.from_oldest),
+        has_older=_IS_BEYOND.format(known=not range_.from_oldest, is_there=has_older),
+        has_newer=_IS_BEYOND.format(known=range_.from_oldest, is_there=has_newer),
         columns=_OPERATION_COLUMNS,
         parties=_PARTIES,
     )
 
 
 async def count_lines(wallet_id: UUID, filter_: Filter) -> int:
-    """Count the lines of a statement that match."""
-    values: list[Any] = [wallet_id]
-    lines = _LINES.format(low=_BEFORE_ALL, high=_AFTER_ALL, filter=filter_.to_sql(values))
-    rows = await fetch(f"SELECT count(*) AS lines {lines}", *values)
-    return int(rows[0]["lines"])
+    """Count the lines of a statement that match; a long one is counted in stretches."""
+    bounds = (await fetch(_PERIOD, wallet_id, filter_.from_, filter_.until))[0]
+    return await count_between(wallet_id, filter_, bounds["low"], bounds["high"])
+
+
+async def count_between(wallet_id: UUID, filter_: Filter, low: int, high: int) -> int:
+    """Count the lines between two places that are of the wanted kinds and statuses."""
+    if filter_.is_of_period:
+        return max(high - low - 1, 0)
+    total, values = 0, values_of(filter_.kinds, filter_.statuses)
+    for start in range(low, high - 1, COUNTED_MAX):
+        end = min(start + COUNTED_MAX + 1, high)
+        rows = await fetch(_COUNT, wallet_id, start, end, *values)
+        total += int(rows[0]["lines"])
+    return total
 
 
 async def find_operation(actor: Actor, operation_id: UUID) -> OperationRecord | None:

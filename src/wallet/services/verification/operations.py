@@ -182,6 +182,22 @@ SELECT id, operation.kind, operation.status
     "operation {id}: its entries do not match a {kind} that is {status}",
 )
 
+# Filtered statements are read by these places.
+_WRONG_PLACES = Check(
+    """
+SELECT operation.id
+  FROM operations AS operation
+  LEFT JOIN entries AS source
+    ON source.operation_id = operation.id AND source.wallet_id = operation.source_wallet_id
+  LEFT JOIN entries AS target
+    ON target.operation_id = operation.id AND target.wallet_id = operation.target_wallet_id
+ WHERE (operation.source_sequence, operation.target_sequence)
+       IS DISTINCT FROM (source.sequence, target.sequence)
+ ORDER BY operation.id LIMIT 1
+""",
+    "operation {id}: its lines have other places than it says",
+)
+
 OWN_CHECKS = (
     _MISPLACED_ENTRIES,
     _WRONG_SYSTEM_WALLETS,
@@ -193,5 +209,5 @@ OWN_CHECKS = (
 )
 """What holds of an operation by itself, and of what it follows."""
 
-ENTRY_CHECKS = (_MISMATCHED,)
+ENTRY_CHECKS = (_MISMATCHED, _WRONG_PLACES)
 """What holds of its entries, once it is known what it is."""
