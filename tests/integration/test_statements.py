@@ -10,6 +10,10 @@ import pytest
 import pytest_asyncio
 
 from tests.support.factories import Factory
+from tests.support.histories import History
+from tests.support.ledgers import connected_apart
+from tests.support.observer import Observer
+from tests.support.servers import Databases
 from wallet.core.ids import new_id
 from wallet.core.settings import Settings
 from wallet.models import OperationKind, OperationStatus
@@ -102,6 +106,17 @@ def filters(lines: Sequence[Line]) -> list[Filter]:
     ]
 
 
+def kinds_and_statuses() -> list[Filter]:
+    """Return filters of each kind with each status, of one of both, and of holds by two."""
+    statuses = [(status,) for status in OperationStatus]
+    return [
+        *(Filter(kinds=(kind,), statuses=one) for kind in OperationKind for one in statuses),
+        *(Filter(kinds=(kind,)) for kind in OperationKind),
+        *(Filter(statuses=one) for one in statuses),
+        *(Filter(statuses=both) for both in itertools.combinations(OperationStatus, 2)),
+    ]
+
+
 class TestGetPage:
     """statements.get_page."""
 
@@ -139,6 +154,40 @@ class TestCountLines:
         assert counts == [sum(matches(line, each) for line in kept.lines) for each in wanted]
         assert counts[:4] == [13, 9, 1, 3]
         assert [filter_.is_empty for filter_ in wanted] == [True] + [False] * 11
+
+
+class TestEveryKindAndStatus:
+    """get_page and count_lines of statements on which there is everything that there can be."""
+
+    @pytest.mark.parametrize("is_over", [False, True])
+    async def test_each(
+        self, databases: Databases, settings: Settings, *, is_over: bool
+    ) -> None:
+        """What a filter lets through is what it says, of holds that nobody has swept too."""
+        own = settings.model_copy(update={"database_url": await databases.create()})
+        await History.create(own)
+        async with connected_apart(own), Observer.of(own.database_url) as observer:
+            if is_over:
+                await observer.execute(
+                    "UPDATE operations SET expires_at = now() - interval '1 s'"
+                    " WHERE kind = 'HOLD' AND status = 'PENDING'"
+                )
+            wallets = await observer.fetch("SELECT id FROM wallets WHERE owner_id IS NOT NULL")
+            found = set()
+            for wallet in wallets:
+                everything = (await get_page(wallet["id"], ALL, Filter())).lines
+                found |= {(line.operation.kind, line.operation.status) for line in everything}
+                for filter_ in kinds_and_statuses():
+                    page = await get_page(wallet["id"], ALL, filter_)
+                    assert page == expected(everything, ALL, filter_), filter_
+                    assert await count_lines(wallet["id"], filter_) == len(page.lines)
+
+        assert {kind for kind, _ in found} == set(OperationKind) - {
+            OperationKind.SIGNUP,
+            OperationKind.REPORT,
+            OperationKind.WITHDRAWAL,
+        }
+        assert ((OperationKind.HOLD, OperationStatus.PENDING) in found) is not is_over
 
 
 class TestFindOperation:

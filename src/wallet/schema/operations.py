@@ -17,6 +17,7 @@ from wallet.schema.scalars import CurrencyCode, DecimalText
 from wallet.services import statements
 from wallet.services.ledger import OperationRecord, WalletRecord
 from wallet.services.ledger import Party as PartyRecord
+from wallet.services.turns import turn_of
 
 
 def mask_email(email: str) -> str:
@@ -159,6 +160,7 @@ class OperationConnection:
     edges: list[OperationEdge] = strawberry.field(description="The lines of the page.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")
     wallet: strawberry.Private[WalletRecord]
+    viewer_id: strawberry.Private[UUID]
     filter: strawberry.Private[statements.Filter]
     total: strawberry.Private[int | None]
 
@@ -167,7 +169,8 @@ class OperationConnection:
         """Count only when somebody asks."""
         if self.total is not None:
             return self.total
-        return await statements.count_lines(self.wallet.id, self.filter)
+        async with turn_of(self.viewer_id):
+            return await statements.count_lines(self.wallet.id, self.filter)
 
 
 @strawberry.input(description="Which operations to show. All given conditions hold together.")
@@ -205,13 +208,11 @@ async def load_operations(
     looked_up: bool,
 ) -> OperationConnection:
     """Load one page of a wallet's statement, for its owner or an operator who looks it up."""
-    found = await statements.get_page(
-        wallet.id,
-        statements.Range(
-            limit=page.limit, after=page.after, before=page.before, from_oldest=page.backwards
-        ),
-        filter_,
+    range_ = statements.Range(
+        limit=page.limit, after=page.after, before=page.before, from_oldest=page.backwards
     )
+    async with turn_of(viewer_id):
+        found = await statements.get_page(wallet.id, range_, filter_)
     edges = [
         OperationEdge(
             cursor=to_cursor(wallet.id, line.sequence),
@@ -232,6 +233,7 @@ async def load_operations(
             end_cursor=edges[-1].cursor if edges else None,
         ),
         wallet=wallet,
+        viewer_id=viewer_id,
         filter=filter_,
         # Sequences have no gaps: the last one counts them all.
         total=found.last_sequence if filter_.is_empty else None,

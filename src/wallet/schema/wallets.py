@@ -28,6 +28,7 @@ from wallet.services.ledger import WalletRecord
 from wallet.services.limits import Limits, get_limits
 from wallet.services.lookups import log_look
 from wallet.services.statements import Filter, get_balance_at, list_scheduled
+from wallet.services.turns import turn_of
 
 First = Annotated[
     int | None,
@@ -196,7 +197,8 @@ class Wallet(Node):
         """Read the limits, and how much of them is used."""
         if not self._is_reader:
             return None
-        return WalletLimits.of(await get_limits(self.record.id))
+        async with turn_of(self.viewer_id):
+            return WalletLimits.of(await get_limits(self.record.id))
 
     @property
     def _is_reader(self) -> bool:

@@ -21,6 +21,7 @@ from wallet.services.reports.orders import (
 from wallet.services.reports.snapshots import check_amounts, count_lines
 from wallet.services.statements import Filter
 from wallet.services.transfers import completed
+from wallet.services.turns import turn_of
 from wallet.services.wallets import find_wallet
 
 
@@ -71,7 +72,8 @@ async def request_report(
         asked_at=wallet.last_entry_at,
         last_sequence=wallet.last_sequence,
     )
-    await check_amounts(order)
+    async with turn_of(actor.user_id):
+        await check_amounts(order)
     posting = Posting(
         operation_id=order.operation_id,
         kind=OperationKind.REPORT,
@@ -93,4 +95,5 @@ async def request_report(
         asked_at=outcome.operation.created_at,
         last_sequence=outcome.wallet.last_sequence,
     )
-    return RequestedReport(order, outcome.operation, await count_lines(order))
+    async with turn_of(actor.user_id):
+        return RequestedReport(order, outcome.operation, await count_lines(order))
