@@ -160,9 +160,7 @@ class TestEveryKindAndStatus:
     """get_page and count_lines of statements on which there is everything that there can be."""
 
     @pytest.mark.parametrize("is_over", [False, True])
-    async def test_each(
-        self, databases: Databases, settings: Settings, *, is_over: bool
-    ) -> None:
+    async def test_each(self, databases: Databases, settings: Settings, *, is_over: bool) -> None:
         """What a filter lets through is what it says, of holds that nobody has swept too."""
         own = settings.model_copy(update={"database_url": await databases.create()})
         await History.create(own)

@@ -5,9 +5,9 @@ All that depends on a document alone is one look-up for every request after the
 first; what depends on the variables too is left to the execution.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 
 from graphql import (
     DocumentNode,
@@ -32,11 +32,18 @@ from graphql.language.ast import DirectiveNode
 from wallet.core.query_limits import QueryLimits
 from wallet.schema.costs import Cost, Estimate, estimate
 from wallet.schema.limits import check_document_length, nodes_of, parse_within_limits
+from wallet.schema.recent import Recent
 
 ERRORS_MAX = 10
 """Most errors of a document that are looked for, and answered."""
 
-_DOCUMENTS_CACHED_MAX = 512
+DOCUMENTS_KEPT_MAX = 512
+
+DOCUMENTS_KEPT_BYTES_MAX = 32 * 1024 * 1024
+"""How large they are together, text and tree: 35 of the largest, or all 512 of 70 tokens."""
+
+TOKEN_BYTES = 900
+"""What a document keeps for each token: the token, its part of the tree, and of the plan."""
 
 _ABOUT_THE_SCHEMA = frozenset({"__schema", "__type"})
 
@@ -83,6 +90,7 @@ class Document:
 
     errors: Sequence[GraphQLError]
     plans: tuple[Plan, ...]
+    tokens: int
 
     def find(self, name: str | None) -> Plan | None:
         """Return the operation of this name, or the first one when no name was given."""
@@ -98,7 +106,9 @@ class DocumentReader:
     def __init__(self, read: Callable[[str], Document], limits: QueryLimits) -> None:
         self._read = read
         self._limits = limits
-        self._known: OrderedDict[str, Document] = OrderedDict()
+        self._known = Recent[Document](
+            items_max=DOCUMENTS_KEPT_MAX, bytes_max=DOCUMENTS_KEPT_BYTES_MAX
+        )
 
     def knows(self, text: str) -> bool:
         """
@@ -120,13 +130,11 @@ class DocumentReader:
         """
         # Before the cache, which would go through all of a text to look it up.
         check_document_length(text, self._limits)
-        document = self._known.get(text)
+        document = self._known.find(text)
         if document is None:
-            document = self._known[text] = self._read(text)
-            while len(self._known) > _DOCUMENTS_CACHED_MAX:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(text)
+            document = self._read(text)
+            size = getsizeof(text) + TOKEN_BYTES * document.tokens
+            self._known.keep(text, document, size=size)
         return document
 
 
@@ -146,12 +154,12 @@ def document_reader(
     """
     rules = [*specified_rules, *([] if shows_schema else [NoSchemaIntrospectionCustomRule])]
 
-    # 2.0 ms become 2 µs: validation is most of an uncached request. Documents are bounded
-    # in length, and in number; what was refused is read again each time.
+    # 2.0 ms become 2 µs: validation is most of an uncached request. What was refused is
+    # read again each time.
     def read(text: str) -> Document:
         node = parse_within_limits(text, limits)
         errors = validate(schema, node, rules, max_errors=ERRORS_MAX, hide_suggestions=not suggests)
-        return Document(errors, _plans_of(schema, node, is_valid=not errors))
+        return Document(errors, _plans_of(schema, node, is_valid=not errors), node.token_count)
 
     return DocumentReader(read, limits)
 

@@ -9,8 +9,8 @@ again. Clients name one by ``extensions.persistedQuery.sha256Hash`` (Apollo),
 import asyncio
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from sys import getsizeof
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -19,9 +19,11 @@ from graphql import GraphQLError
 from wallet.schema.bodies import GraphQLRequest, RefusedError
 from wallet.schema.documents import Document, DocumentReader
 from wallet.schema.manifests import plain_id
+from wallet.schema.recent import Recent
 from wallet.services.document_store import DocumentStore
 
-_REMEMBERED_MAX = 512
+_TEXTS_MAX = 512
+_TEXTS_BYTES_MAX = 8 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -61,8 +63,9 @@ class SentDocuments:
     def __init__(self, read: DocumentReader, store: DocumentStore | None) -> None:
         self._read = read
         self._store = store
-        self._remembered: OrderedDict[str, Document] = OrderedDict()
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # The reader has the documents: what they are named is kept beside, and no second one.
+        self._texts = Recent[str](items_max=_TEXTS_MAX, bytes_max=_TEXTS_BYTES_MAX)
 
     async def find(self, request: GraphQLRequest, pay: Pay) -> Document:
         """Read what is sent; find what is named, and remember it by its name."""
@@ -76,18 +79,18 @@ class SentDocuments:
             raise RefusedError("No GraphQL query found in the request")
         if request.document is not None:
             return await self._keep(self._store, name, request.document, pay)
-        return self._recall(name) or await self._fetch(self._store, name, pay)
+        return await self._recall(name, pay) or await self._fetch(self._store, name, pay)
 
     async def _keep(self, store: DocumentStore, name: str, text: str, pay: Pay) -> Document:
         if hashlib.sha256(text.encode()).hexdigest() != name:
             raise RefusedError("provided sha does not match query")
-        document = self._recall(name)
+        document = await self._recall(name, pay)
         if document is None:
             document = await self._read_paid(text, pay)
             # What is not valid is not worth a place.
             if not document.errors:
                 await store.save(name, text)
-                self._remember(name, document)
+                self._remember(name, text)
         return document
 
     async def _fetch(self, store: DocumentStore, name: str, pay: Pay) -> Document:
@@ -96,7 +99,7 @@ class SentDocuments:
         if text is None or hashlib.sha256(text.encode()).hexdigest() != name:
             raise _not_found()
         document = await self._read_paid(text, pay)
-        self._remember(name, document)
+        self._remember(name, text)
         return document
 
     async def _read_paid(self, text: str, pay: Pay) -> Document:
@@ -109,16 +112,12 @@ class SentDocuments:
                 await pay(text)
             return self._read(text)
 
-    def _recall(self, name: str) -> Document | None:
-        document = self._remembered.get(name)
-        if document is not None:
-            self._remembered.move_to_end(name)
-        return document
+    async def _recall(self, name: str, pay: Pay) -> Document | None:
+        text = self._texts.find(name)
+        return None if text is None else await self._read_paid(text, pay)
 
-    def _remember(self, name: str, document: Document) -> None:
-        self._remembered[name] = document
-        if len(self._remembered) > _REMEMBERED_MAX:
-            self._remembered.popitem(last=False)
+    def _remember(self, name: str, text: str) -> None:
+        self._texts.keep(name, text, size=getsizeof(text))
 
 
 class TrustedDocuments:

@@ -1,6 +1,8 @@
 """Documents that are read once, and executed for each request anew."""
 
 import asyncio
+import tracemalloc
+from sys import getsizeof
 from typing import Any
 
 import pytest
@@ -8,7 +10,12 @@ import strawberry
 from graphql import ExecutionResult, GraphQLSyntaxError, get_introspection_query
 
 from wallet.core.query_limits import QueryLimits
-from wallet.schema.documents import document_reader
+from wallet.schema.documents import (
+    DOCUMENTS_KEPT_BYTES_MAX,
+    DOCUMENTS_KEPT_MAX,
+    TOKEN_BYTES,
+    document_reader,
+)
 from wallet.schema.execution import Execution
 from wallet.schema.limits import DocumentTooComplexError
 from wallet.schema.plain_fields import find_plain_fields
@@ -80,6 +87,36 @@ class TestDocumentReader:
 
         assert len(document.errors) == 1
         assert _read("{ nothing_such }") is document
+
+    def test_keeps_as_many_as_there_is_room_for(self) -> None:
+        """Of long ones fewer than of short ones."""
+        read = document_reader(_SCHEMA, _LIMITS)
+        long = "#" + "😀" * 30_000
+        count = DOCUMENTS_KEPT_BYTES_MAX // getsizeof(long)
+        first = read("{ cup { size } }")
+
+        for number in range(count // 2):
+            read(f"{{ cup(size: {number}) {{ size }} }}{long}")
+        assert read("{ cup { size } }") is first
+        for number in range(count):
+            read(f"{{ cup(size: {number}) {{ name }} }}{long}")
+
+        assert count < DOCUMENTS_KEPT_MAX
+        assert read("{ cup { size } }") is not first
+
+    def test_keeps_no_more_than_it_is_taken_for(self) -> None:
+        """What a document keeps, tree and all, is within what its tokens are counted as."""
+        read = document_reader(_SCHEMA, _LIMITS)
+        fields = " ".join(f"a{number}: cup {{ size name }}" for number in range(40))
+        read(f"query Warm {{ {fields} }}")
+
+        tracemalloc.start()
+        documents = [read(f"query Q{number} {{ {fields} }}") for number in range(3)]
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        tokens = sum(document.plans[0].document.token_count for document in documents)
+        assert kept_bytes < TOKEN_BYTES * tokens
 
     @pytest.mark.parametrize(
         ("text", "error"),
