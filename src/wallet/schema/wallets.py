@@ -48,10 +48,6 @@ Where = Annotated[
 ]
 
 
-_LIMITS_ROWS = 10
-"""What the sum over a day costs, in rows of a page."""
-
-
 @strawberry.type(description="How much may leave a wallet. An operator sets it.")
 class WalletLimits:
     """Limits, and how much of them is used."""

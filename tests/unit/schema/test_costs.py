@@ -86,6 +86,7 @@ class TestCost:
             ("{ __typename }", 0),
             ("{ viewer { id email } }", 1),
             ('{ wallet(id: "x") { id balance { amount } } }', 1),
+            ('{ wallet(id: "x") { limits { outflow24hUsed { amount } } } }', 1 + 10),
             # The page and a trip for it, at its default length.
             ("{ viewer { wallets { edges { node { id } } } } }", 1 + 10 + 20),
             ("{ viewer { wallets(last: 7) { totalCount } } }", 1 + 10 + 7),
