@@ -181,27 +181,16 @@ class _Counts:
 
     def check(self, limits: QueryLimits) -> None:
         """Raise where a count is too high."""
-        most_frequent = max(self.names.values(), default=0)
+        same_name, same_name_max = max(self.names.values(), default=0), limits.query_same_name_max
+        of_a_node, of_a_node_max = self.directives_of_a_node, limits.query_directives_per_node_max
         for count, at_most, message in (
             (self.number_length, NUMBER_LENGTH_MAX, "A number has at most {} digits."),
             (self.operations, limits.query_operations_max, "A document has at most {} operations."),
             (self.fragments, limits.query_fragments_max, "A document has at most {} fragments."),
-            (
-                self.values,
-                limits.query_values_max,
-                "At most {} values are in a document.",
-            ),
+            (self.values, limits.query_values_max, "At most {} values are in a document."),
             (self.directives, limits.query_directives_max, "A document has at most {} directives."),
-            (
-                self.directives_of_a_node,
-                limits.query_directives_per_node_max,
-                "At most {} directives stand at one place.",
-            ),
-            (
-                most_frequent,
-                limits.query_same_name_max,
-                "At most {} fields of a document share a name.",
-            ),
+            (of_a_node, of_a_node_max, "At most {} directives stand at one place."),
+            (same_name, same_name_max, "At most {} fields of a document share a name."),
         ):
             _check(count, at_most, message)
 
