@@ -464,7 +464,7 @@ class TestRequests:
         self, tight: ApiServer, door: Door, guests: Guests, observer: Observer
     ) -> None:
         """A key counts for its operator, and what it asks for beyond that moves nothing."""
-        operator = await guests.create(role="OPERATOR")
+        operator = await guests.create(role="OPERATOR", password=PASSWORD)
         api = operator.api.signed_in(await make_key(operator, "READ")).at(tight.url)
         body = {"query": "{ viewer { wallets(first: 50) { totalCount } } }"}
         assert (await api.send(body)).status_code == 200
@@ -589,6 +589,17 @@ class TestRequests:
             assert read_remaining(responses[1])["address"] <= 81
             assert "ratelimit-policy" in responses[1].headers
             assert responses[-1].status_code == 429
+
+    async def test_of_who_is_refused(self, tight: ApiServer, door: Door, ada: Account) -> None:
+        """What is refused counts for its user as for its address, however short it is."""
+        api = ada.api.at(tight.url)
+        assert (await api.send({"query": self.QUERY})).status_code == 200  # its token is known now
+
+        first, second = [await api.send({"query": "{"}) for _ in "12"]
+
+        left = [read_remaining(response) for response in (first, second)]
+        assert 5 <= left[0]["user"] - left[1]["user"] <= 10
+        assert 0 <= left[0]["address"] - left[1]["address"] <= 10
 
     async def test_off_says_nothing(self, api: Api) -> None:
         """Switched off, there is nothing to say."""

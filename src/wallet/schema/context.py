@@ -54,7 +54,6 @@ class Context:
         actor: Who is signed in, once somebody asked for it.
         headers: What the answer's headers say beside what they always say.
         counted_for: The buckets that pay for it: of its user, where that is known, and its address.
-        prepaid: What its address has paid for reading it.
     """
 
     services: Services
@@ -65,7 +64,6 @@ class Context:
     actor: Actor | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     counted_for: tuple[Subject, ...] = ()
-    prepaid: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

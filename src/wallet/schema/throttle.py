@@ -82,22 +82,24 @@ class Throttle:
         """
         Take what it costs to read a document that is not known, from the address alone.
 
+        As much as a refusal costs is in the cost of every request, and is paid with that.
+
         Raises:
             ThrottledError: The bucket has not as much.
         """
         if self._limiter.enabled:
-            cost = reading_cost(text)
-            await self._spend(context, (self._address, context.address), cost=cost)
-            context.prepaid += cost
+            cost = reading_cost(text) - REFUSED_COST
+            if cost > 0:
+                await self._spend(context, (self._address, context.address), cost=cost)
 
     async def take_refusal(self, context: Context) -> None:
         """
-        Take what a request costs that is refused, beside what was paid for reading it.
+        Take what a request costs that is refused before anything of it runs.
 
         Raises:
             ThrottledError: A bucket has not as much.
         """
-        await self.take(context, cost=max(0, REFUSED_COST - context.prepaid))
+        await self.take(context, cost=REFUSED_COST)
 
     async def settle(self, context: Context, *, cost: int) -> None:
         """
