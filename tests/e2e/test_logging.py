@@ -331,6 +331,7 @@ class TestSearch:
             "QUERY_DIRECTIVES_PER_NODE_MAX",
             "a-long-word-that-some-people-write-in-a-log-42",
         ],
+        ids=["uuid", "hexadecimal", "path", "request", "test", "setting", "words"],
     )
     def test_takes_nothing_else_for_one(self, text: str) -> None:
         """What logs are full of is none."""
