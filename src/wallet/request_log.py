@@ -14,6 +14,9 @@ from wallet.http_protocol import find_cut_off_status
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
+_PATH_LENGTH_MAX = 200
+"""Ours are shorter. A link that was mangled on its way may end in what was its signature."""
+
 CLIENT_GONE = 499
 """The status of a request whose client went away before its end, as nginx has it."""
 
@@ -63,7 +66,7 @@ class RequestLog:
             getattr(log, level)(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["path"][:_PATH_LENGTH_MAX],
                 status=status or 500,
                 duration_ms=round((time.perf_counter() - started) * 1000, 1),
             )

@@ -83,7 +83,6 @@ class TestToken:
             "session is a number": token_of(ada, sid=1),
             "claims are no object": base64.urlsafe_b64encode(b"1").decode(),
             "long": "a" * 60_000,
-            "1 MB": "a" * 1_000_000,
             "not ascii": "é",
         }
         headers = {name: f"Bearer {token}".strip().encode() for name, token in tokens.items()}

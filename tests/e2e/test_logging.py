@@ -94,6 +94,16 @@ class TestRequestLine:
         assert response.status_code == status
         assert UUID_HEX.fullmatch(response.headers["X-Request-ID"])
 
+    async def test_of_a_long_path(self, site: Site) -> None:
+        """It is cut: what it ends in is nobody's name, and may be the end of a mangled link."""
+        request_id = uuid4().hex
+        await site.api.client.get(
+            f"{site.server.url}/{'a' * 500}", headers={"X-Request-ID": request_id}
+        )
+
+        line = await log_line(site.server, event="request", request_id=request_id)
+        assert (line["path"], line["status"]) == (f"/{'a' * 199}", 404)
+
     async def test_of_a_body_too_long(self, site: Site) -> None:
         """So has what is refused for its length."""
         request_id, response = await self.send(site, {"query": "x" * 2_000_000})

@@ -2,7 +2,6 @@
 
 import asyncio
 import tracemalloc
-from sys import getsizeof
 from typing import Any
 
 import pytest
@@ -91,15 +90,16 @@ class TestDocumentReader:
     def test_keeps_as_many_as_there_is_room_for(self) -> None:
         """Of long ones fewer than of short ones."""
         read = document_reader(_SCHEMA, _LIMITS)
-        long = "#" + "😀" * 30_000
-        count = DOCUMENTS_KEPT_BYTES_MAX // getsizeof(long)
+        fields = " ".join(f"a{number}: cup {{ size name }}" for number in range(40))
         first = read("{ cup { size } }")
+        tokens = read(f"{{ {fields} }}").plans[0].document.token_count
+        count = DOCUMENTS_KEPT_BYTES_MAX // (TOKEN_BYTES * tokens)
 
         for number in range(count // 2):
-            read(f"{{ cup(size: {number}) {{ size }} }}{long}")
+            read(f"query A{number} {{ {fields} }}")
         assert read("{ cup { size } }") is first
         for number in range(count):
-            read(f"{{ cup(size: {number}) {{ name }} }}{long}")
+            read(f"query B{number} {{ {fields} }}")
 
         assert count < DOCUMENTS_KEPT_MAX
         assert read("{ cup { size } }") is not first
