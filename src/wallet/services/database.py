@@ -324,6 +324,28 @@ async def run_transaction(
     raise failure
 
 
+async def delete_rows(sql: str, *values: object) -> int:
+    """
+    Run one DELETE of what is long over, in a transaction of its own.
+
+    Returns:
+        How many rows were deleted; 0 where others stood in the way.
+
+    Raises:
+        ServiceUnavailableError: PostgreSQL went away.
+    """
+
+    async def work(connection: Connection) -> int:
+        deleted, _ = await connection.execute_query(sql, list(values))
+        return deleted
+
+    try:
+        return await run_transaction(work)
+    except BusyError:
+        log.warning("what is over waits", statement=sql.split()[2])
+        return 0
+
+
 async def fetch(sql: str, *values: object) -> list[Row]:
     """Run one reading statement outside of any transaction and return its rows."""
     # The pool's own wait for a connection has no bound.

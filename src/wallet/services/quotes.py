@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from wallet.core.errors import BusyError, InvalidInputError, RateUnavailableError
+from wallet.core.errors import InvalidInputError, RateUnavailableError
 from wallet.core.ids import new_id
-from wallet.core.logging import get_logger
 from wallet.core.money import AMOUNT_MINOR_MAX
 from wallet.core.rates import convert, less_margin
 from wallet.core.records import record
 from wallet.core.settings import Settings
 from wallet.services.actors import Actor
-from wallet.services.database import Connection, Row, fetch, run_transaction
+from wallet.services.database import Connection, Row, delete_rows, fetch, run_transaction
 from wallet.services.ledger import Conversion, QuoteRecord
 from wallet.services.rates import find_rate
 from wallet.services.wallets import open_system_wallets
@@ -59,8 +58,6 @@ DELETE FROM quotes WHERE id IN (
      LIMIT $2
        FOR UPDATE SKIP LOCKED)
 """
-
-log = get_logger(__name__)
 
 
 @record
@@ -165,13 +162,4 @@ async def forget_quotes(*, limit: int) -> int:
     Raises:
         ServiceUnavailableError: PostgreSQL went away.
     """
-
-    async def work(connection: Connection) -> int:
-        deleted, _ = await connection.execute_query(_FORGET, [KEPT_FOR, limit])
-        return deleted
-
-    try:
-        return await run_transaction(work)
-    except BusyError:
-        log.warning("quotes that are over wait")
-        return 0
+    return await delete_rows(_FORGET, KEPT_FOR, limit)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from wallet.core.errors import BusyError, NotFoundError, SessionExpiredError, UnauthenticatedError
+from wallet.core.errors import NotFoundError, SessionExpiredError, UnauthenticatedError
 from wallet.core.ids import made_at, new_id
 from wallet.core.keys import Keys
 from wallet.core.logging import get_logger
@@ -27,7 +27,7 @@ from wallet.core.tokens import (
 )
 from wallet.models.account import Role
 from wallet.services.actors import Actor
-from wallet.services.database import Connection, fetch, run_transaction
+from wallet.services.database import Connection, delete_rows, fetch, run_transaction
 from wallet.services.token_memory import TokenMemory
 
 _OPEN = """
@@ -323,16 +323,7 @@ async def forget_sessions(*, limit: int) -> int:
     Raises:
         ServiceUnavailableError: PostgreSQL went away.
     """
-
-    async def work(connection: Connection) -> int:
-        deleted, _ = await connection.execute_query(_FORGET, [KEPT_FOR, limit])
-        return deleted
-
-    try:
-        return await run_transaction(work)
-    except BusyError:
-        log.warning("sessions that are over wait")
-        return 0
+    return await delete_rows(_FORGET, KEPT_FOR, limit)
 
 
 def forget(memory: TokenMemory | None, ended: Iterable[UUID]) -> None:
