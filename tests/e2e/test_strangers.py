@@ -35,13 +35,6 @@ from tests.support.observer import Observer
 from tests.support.refusals import error_code, refused
 from wallet.core.ids import new_id, to_global_id
 
-NODE = """
-query Node($id: ID!) { node(id: $id) { __typename id
-    ... on User { email wallets { edges { node { id balance { amount } } } } }
-    ... on Wallet { balance { amount } operations { totalCount edges { node { id } } } }
-    ... on Operation { amount { amount } description source { holder } target { holder } }
-    ... on Quote { rate amount { amount } converted { amount } } } }
-"""
 NODES = """
 query Nodes($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Wallet { balance { amount } }
     ... on User { email } ... on Operation { description } } }
